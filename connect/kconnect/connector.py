@@ -1,0 +1,93 @@
+"""The Connector contract: what turns one configuration into tasks."""
+
+from __future__ import annotations
+
+import enum
+from abc import ABC
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from kconnect.config import Config, ConfigDef, ConfigValue, config_class_of
+from kconnect.record import SourceOffset, SourcePartition
+
+C = TypeVar("C", bound=Config)
+
+
+class OffsetStorageReader(Protocol):
+    """Reads the offsets that this connector's source tasks committed. Each read first catches up with the log."""
+
+    def offset(self, partition: SourcePartition) -> dict[str, Any] | None:
+        """The last committed offset of `partition`, None if there is none."""
+        ...
+
+    def offsets(self, partitions: list[SourcePartition]) -> list[dict[str, Any] | None]:
+        """The last committed offsets, in the order asked."""
+        ...
+
+
+class ConnectorContext(Protocol):
+    """What the framework offers a running connector. Callable from any thread."""
+
+    def request_task_reconfiguration(self) -> None:
+        """Have `task_configs` called again, soon, and the tasks restarted if what it returns has changed."""
+        ...
+
+    def raise_error(self, error: Exception) -> None:
+        """Fail the connector from a thread of its own."""
+        ...
+
+
+class SourceConnectorContext(ConnectorContext, Protocol):
+    offset_storage_reader: OffsetStorageReader
+
+
+class ExactlyOnceSupport(enum.Enum):
+    SUPPORTED = "supported"
+    UNSUPPORTED = "unsupported"
+
+
+class ConnectorTransactionBoundaries(enum.Enum):
+    SUPPORTED = "supported"
+    UNSUPPORTED = "unsupported"
+
+
+class Connector(ABC, Generic[C]):
+    """Shared by source and sink connectors; subclass `SourceConnector` or `SinkConnector`.
+
+    The configuration class is the type argument: `class RedisSink(SinkConnector[RedisConfig])`. A connector
+    instance lives in a process of its own and is used by one thread.
+    """
+
+    config_class: ClassVar[type[Config]] = Config
+    version: ClassVar[str | None] = None
+    """None: the version of the distribution that brings the plugin."""
+
+    context: ConnectorContext
+    props: dict[str, str]
+    """The configuration as given, set before `start`."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.config_class = config_class_of(cls) or cls.config_class
+
+    @classmethod
+    def config_def(cls) -> ConfigDef:
+        """Every key that this connector takes."""
+        return cls.config_class.config_def
+
+    def start(self, config: C) -> None:
+        """Begin: start monitoring threads if there are any. Called once, before `task_configs`."""
+
+    def stop(self) -> None:
+        """End what `start` began. May be called twice, and without a `start`."""
+
+    def validate(self, props: Mapping[str, str]) -> list[ConfigValue]:
+        """Check `props` and return one value per key with its errors. Called on an instance that is not started;
+        override to check against the outside system, and call this first."""
+        return type(self).config_def().validate(props)
+
+    def task_configs(self, max_tasks: int) -> list[dict[str, str]]:
+        """The configurations of the tasks, at most `max_tasks`; an empty list for no tasks now.
+
+        The default gives every task a copy of the connector's own configuration."""
+        return [dict(self.props) for _ in range(max_tasks)]

@@ -1,0 +1,98 @@
+"""The sink contracts: systems that records go to."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from kconnect.config import Config, config_class_of
+from kconnect.connector import Connector
+from kconnect.record import SinkRecord, TopicPartition
+
+C = TypeVar("C", bound=Config)
+
+Offsets = Mapping[TopicPartition, int]
+"""Per partition, the offset of the next record to read."""
+
+
+class ErrantRecordReporter(Protocol):
+    """Reports single bad records to the dead letter queue while the rest of a batch goes on (KIP-610)."""
+
+    def report(self, record: SinkRecord, error: Exception) -> Future[None]:
+        """The future completes when the report is stored. Raises ConnectError if errors are not tolerated."""
+        ...
+
+
+class SinkTaskContext(Protocol):
+    """What the framework offers a sink task. For the task's own thread only."""
+
+    configs: dict[str, str]
+    errant_record_reporter: ErrantRecordReporter | None
+
+    def assignment(self) -> frozenset[TopicPartition]: ...
+
+    def offset(self, offsets: Offsets) -> None:
+        """Rewind (or move on) these partitions before the next `put`."""
+        ...
+
+    def timeout(self, timeout_ms: int) -> None:
+        """Wait this long before the records of a `put` that raised RetriableError are put again."""
+        ...
+
+    def pause(self, *partitions: TopicPartition) -> None: ...
+
+    def resume(self, *partitions: TopicPartition) -> None: ...
+
+    def request_commit(self) -> None:
+        """Commit offsets soon, without waiting for `offset.flush.interval.ms`."""
+        ...
+
+
+class SinkTask(Generic[C]):
+    """Writes one share of the partitions. Every method is called by one thread, in the task's own process."""
+
+    config_class: ClassVar[type[Config]] = Config
+
+    context: SinkTaskContext
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.config_class = config_class_of(cls) or cls.config_class
+
+    def start(self, config: C) -> None:
+        """Connect to the outside system."""
+
+    def open(self, partitions: Sequence[TopicPartition]) -> None:
+        """These partitions are this task's from now on. Called before their first `put`."""
+
+    @abstractmethod
+    def put(self, records: Sequence[SinkRecord]) -> None:
+        """Write `records` (none, now and then: a chance for time-based flushes). In offset order per partition.
+        RetriableError: the same records are put again after a back-off; any other error fails the task."""
+
+    def flush(self, offsets: Offsets) -> None:
+        """Make everything put so far durable; offsets are committed when this returns."""
+
+    def pre_commit(self, offsets: Offsets) -> Offsets:
+        """`flush`, and return what may be committed: fewer partitions or smaller offsets where writing lags."""
+        self.flush(offsets)
+        return offsets
+
+    def close(self, partitions: Sequence[TopicPartition]) -> None:
+        """These partitions are given up. What was not committed will be put again, to whoever has them then."""
+
+    def stop(self) -> None:
+        """Release everything. May be called twice, and without a `start`."""
+
+
+class SinkConnector(Connector[C]):
+    """A connector that creates sink tasks."""
+
+    task: ClassVar[type[SinkTask[Any]]]
+
+    def alter_offsets(self, props: Mapping[str, str], offsets: Mapping[TopicPartition, int | None]) -> bool:
+        """Check (and follow, outside) offsets that a user sets; None resets a partition. True when it checks,
+        False when any offset will do. Raise ConnectError, saying why, to refuse."""
+        return False

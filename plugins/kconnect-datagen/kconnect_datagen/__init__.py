@@ -1,0 +1,17 @@
+"""Generated records: a source with a rate, and a shop database that keeps growing (`python -m kconnect_datagen.shop`)."""
+
+from __future__ import annotations
+
+from kconnect.hookspecs import hookimpl
+from kconnect.plugins import Plugin
+
+
+@hookimpl
+def register_connectors() -> list[Plugin]:
+    return [
+        Plugin(
+            "kconnect_datagen.source:DatagenSource",
+            kind="source",
+            java="io.confluent.kafka.connect.datagen.DatagenConnector",
+        )
+    ]

@@ -1,0 +1,165 @@
+"""The row formats of the directory source: JSON lines and CSV."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Protocol
+
+import msgspec
+
+from kconnect.errors import ConnectError
+from kconnect.schema import OPTIONAL_STRING_SCHEMA, Schema, SchemaBuilder
+from kconnect_file.lines import LineReader
+
+
+class RowFormat(Protocol):
+    """Rows of one file. `schema` is known once the first row was read; None for schemaless rows."""
+
+    schema: Schema | None
+
+    def begin_at(self, stream: BinaryIO, position: int) -> None:
+        """Go on after `position` bytes."""
+        ...
+
+    def read(self, limit: int) -> tuple[list[Any], list[int]]:
+        """At most `limit` rows and the byte position after each; none at the end of what is written so far.
+        Raises ConnectError that names the file and the byte for a row that cannot be read."""
+        ...
+
+
+class JsonLines:
+    """A JSON document per line; empty lines are passed over."""
+
+    schema: Schema | None = None
+
+    def __init__(self, path: str, lines: LineReader) -> None:
+        self._path = path
+        self._lines = lines
+        self._decode = msgspec.json.Decoder().decode
+
+    def begin_at(self, stream: BinaryIO, position: int) -> None:
+        stream.seek(position)
+        self._lines.position = position
+
+    def read(self, limit: int) -> tuple[list[Any], list[int]]:
+        values: list[Any] = []
+        ends: list[int] = []
+        begin = self._lines.position
+        while not values:
+            texts, positions = self._lines.read(limit)
+            if not texts:
+                break
+            for text, end in zip(texts, positions, strict=True):
+                if text and not text.isspace():
+                    values.append(self._value(text, begin))
+                    ends.append(end)
+                begin = end
+        return values, ends
+
+    def _value(self, text: str, begin: int) -> Any:
+        try:
+            return self._decode(text)
+        except msgspec.DecodeError as error:
+            raise ConnectError(
+                f"{self._path}: the line at byte {begin} is not JSON: {error}. Mend the line, or move the position of "
+                "this file past it by altering the connector's offsets."
+            ) from error
+
+
+class CsvRows:
+    """CSV with a header line; every column is optional text, and an empty unquoted one is empty text."""
+
+    schema: Schema | None = None
+
+    def __init__(self, path: str, lines: LineReader, delimiter: str) -> None:
+        self._path = path
+        self._lines = lines
+        self._delimiter = delimiter
+        self._columns: list[str] = []
+        self._feed = _Feed(lines)
+
+    def begin_at(self, stream: BinaryIO, position: int) -> None:
+        header = stream.readline()
+        if not header.endswith(b"\n"):
+            stream.seek(0)
+            return
+        self._take_header(header.decode("utf-8-sig"))
+        begin = max(position, len(header))
+        stream.seek(begin)
+        self._lines.position = self._feed.position = begin
+
+    def read(self, limit: int) -> tuple[list[Any], list[int]]:
+        if not self._columns:
+            texts, _ = self._lines.read(1)
+            if not texts:
+                return [], []
+            self._take_header(texts[0].removeprefix("\ufeff"))
+            self._feed.position = self._lines.position
+        values: list[Any] = []
+        ends: list[int] = []
+        feed = self._feed
+        rows = csv.reader(feed, delimiter=self._delimiter, strict=True)
+        while len(values) < limit:
+            begin = feed.begin_row()
+            try:
+                row = next(rows, None)
+            except csv.Error as error:
+                if feed.at_end:  # a quoted field whose end is not written yet
+                    feed.unread_row()
+                    break
+                raise ConnectError(f"{self._path}: the row at byte {begin} is not CSV: {error}") from error
+            if row is None:
+                break
+            if row:
+                values.append(self._struct(row, begin))
+                ends.append(feed.position)
+        return values, ends
+
+    def _take_header(self, line: str) -> None:
+        self._columns = next(csv.reader([line], delimiter=self._delimiter))
+        builder = SchemaBuilder.struct()
+        for column in self._columns:
+            builder.field(column, OPTIONAL_STRING_SCHEMA)
+        self.schema = builder.build()
+
+    def _struct(self, row: list[str], begin: int) -> dict[str, str]:
+        if len(row) != len(self._columns):
+            raise ConnectError(
+                f"{self._path}: the row at byte {begin} has {len(row)} columns, the header has {len(self._columns)}"
+            )
+        return dict(zip(self._columns, row, strict=True))
+
+
+class _Feed(Iterator[str]):
+    """Single lines for csv.reader, which takes several for a row whose quoted field spans lines. The lines of a row
+    that turns out incomplete can be put back."""
+
+    def __init__(self, lines: LineReader) -> None:
+        self._lines = lines
+        self._row: list[tuple[str, int]] = []
+        self._unread: list[tuple[str, int]] = []
+        self.position = 0
+        self.at_end = False
+
+    def begin_row(self) -> int:
+        """Forget the lines of the row before; the position where the next row begins."""
+        self._row = []
+        self.at_end = False
+        return self.position
+
+    def unread_row(self) -> None:
+        self._unread = self._row + self._unread
+        self._row = []
+
+    def __next__(self) -> str:
+        if self._unread:
+            text, self.position = self._unread.pop(0)
+        else:
+            texts, positions = self._lines.read(1)
+            if not texts:
+                self.at_end = True
+                raise StopIteration
+            text, self.position = texts[0], positions[0]
+        self._row.append((text, self.position))
+        return text + "\n"

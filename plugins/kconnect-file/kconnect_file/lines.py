@@ -1,0 +1,80 @@
+"""Whole lines of a growing file, with the byte position after each."""
+
+from __future__ import annotations
+
+import logging
+from typing import BinaryIO
+
+CHUNK_BYTES = 256 * 1024
+
+log = logging.getLogger(__name__)
+
+
+class LineReader:
+    """Reads lines ended by LF or CRLF from a binary stream. A last line without an end stays unread until its end
+    is written.
+
+    `position` is the number of bytes before the next line. Only one line is held beyond what was asked for, and
+    that up to `max_line_bytes`: a longer one raises ValueError.
+    """
+
+    def __init__(
+        self, stream: BinaryIO, *, name: str, position: int = 0, max_line_bytes: int = 16 * 1024 * 1024
+    ) -> None:
+        self._stream = stream
+        self._name = name
+        self.position = position
+        self._max_line_bytes = max_line_bytes
+        self._pending: list[bytes] = []
+        self._next = 0
+        self._tail = b""
+        self._warned = False
+
+    def read(self, limit: int) -> tuple[list[str], list[int]]:
+        """At most `limit` lines as text, and the position after each. Empty lists at the end of the stream."""
+        if self._next >= len(self._pending) and not self._fill():
+            return [], []
+        raw = self._pending[self._next : self._next + limit]
+        self._next += len(raw)
+        position = self.position
+        texts: list[str] = []
+        positions: list[int] = []
+        for line in raw:
+            position += len(line) + 1
+            if line.endswith(b"\r"):
+                line = line[:-1]
+            try:
+                text = line.decode()
+            except UnicodeDecodeError:
+                text = self._decode_leniently(line, position)
+            texts.append(text)
+            positions.append(position)
+        self.position = position
+        return texts, positions
+
+    def _fill(self) -> bool:
+        """Read until there is a whole line; False at the end of the stream."""
+        while True:
+            chunk = self._stream.read(CHUNK_BYTES)
+            if not chunk:
+                return False
+            lines = (self._tail + chunk).split(b"\n")
+            self._tail = lines.pop()
+            if len(self._tail) > self._max_line_bytes:
+                raise ValueError(
+                    f"{self._name}: the line at byte {self.position} is longer than {self._max_line_bytes} bytes"
+                )
+            if lines:
+                self._pending, self._next = lines, 0
+                return True
+
+    def _decode_leniently(self, line: bytes, end: int) -> str:
+        if not self._warned:
+            self._warned = True
+            log.warning(
+                "%s: the line that ends at byte %d is not UTF-8; such bytes become U+FFFD", self._name, end
+            )
+        return line.decode(errors="replace")
+
+    def close(self) -> None:
+        self._stream.close()

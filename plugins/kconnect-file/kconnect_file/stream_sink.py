@@ -1,0 +1,85 @@
+"""FileStream sink: the values of topics as lines of a file, or of standard output."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from io import RawIOBase
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from kconnect.config import HIGH, MEDIUM, Config, key
+from kconnect.errors import ConnectError, RetriableError
+from kconnect.record import SinkRecord, TopicPartition
+from kconnect.sink import Offsets, SinkConnector, SinkTask
+from kconnect_file.text import java_text
+
+
+class FileStreamSinkConfig(Config):
+    file: str | None = key(
+        default=None, importance=HIGH, doc="The file to append to; left out, lines go to standard output."
+    )
+    format: Literal["text", "json"] = key(
+        default="text",
+        importance=MEDIUM,
+        doc="How a value becomes a line: `text` as Kafka's FileStreamSink writes it, `json` as one JSON document.",
+    )
+
+
+class FileStreamSinkTask(SinkTask[FileStreamSinkConfig]):
+    """Appends a line per record. Lines are synced to disk before offsets are committed: at least once.
+
+    A write that fails half way (a full disk) is cut back and tried again, so that no line is torn or doubled.
+    """
+
+    def start(self, config: FileStreamSinkConfig) -> None:
+        self._path = config.file
+        self._render: Callable[[SinkRecord], str] = _as_json if config.format == "json" else java_text
+        if config.file is None:
+            self._stream: RawIOBase = sys.stdout.buffer.raw
+            return
+        try:
+            self._stream = Path(config.file).open("ab", buffering=0)
+        except OSError as error:
+            raise ConnectError(f"file={config.file}: cannot be written: {error.strerror}") from error
+
+    def put(self, records: Sequence[SinkRecord]) -> None:
+        if not records:
+            return
+        render = self._render
+        lines = [v if type(v := record.value) is str else render(record) for record in records]
+        self._append(("\n".join(lines) + "\n").encode())
+
+    def _append(self, data: bytes) -> None:
+        begin = self._stream.seek(0, os.SEEK_END) if self._path is not None else 0
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._stream.write(rest) or 0 :]
+        except OSError as error:
+            if self._path is None:
+                raise ConnectError(f"standard output cannot be written: {error.strerror}") from error
+            self._stream.truncate(begin)
+            raise RetriableError(f"file={self._path}: cannot be written: {error.strerror}") from error
+
+    def flush(self, offsets: Offsets) -> None:
+        if self._path is not None:
+            os.fsync(self._stream.fileno())
+
+    def stop(self) -> None:
+        if getattr(self, "_path", None) is not None and hasattr(self, "_stream"):
+            self._stream.close()
+
+
+class FileStreamSink(SinkConnector[FileStreamSinkConfig]):
+    task = FileStreamSinkTask
+
+    def alter_offsets(self, props: Mapping[str, str], offsets: Mapping[TopicPartition, int | None]) -> bool:
+        return True
+
+
+def _as_json(record: SinkRecord) -> str:
+    return msgspec.json.encode(record.value).decode()

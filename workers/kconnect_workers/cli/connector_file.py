@@ -1,0 +1,39 @@
+"""Connector configs in files: JSON in either of Kafka's two shapes, or properties."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from kconnect.errors import ConfigError
+from kconnect_workers.properties import parse_properties
+
+
+def read_connector_file(path: Path) -> dict[str, Any]:
+    """`{"name": …, "config": {…}}`, and `initial_state` where the file has it.
+
+    Reads `{"name", "config", "initial_state"}` as POST /connectors takes it, a flat JSON object of settings with a
+    `name`, or a properties file with one. Raises ConfigError that names the file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
+    flat: dict[str, Any] = _json(path, text) if path.suffix == ".json" else dict(parse_properties(text))
+    definition = flat if isinstance(flat.get("config"), dict) else {"name": flat.get("name"), "config": flat}
+    name = definition.get("name") or definition["config"].get("name")
+    if not isinstance(name, str) or not name.strip():
+        raise ConfigError(f"{path} names no connector", key="name", suggestion='add "name": "my-connector"')
+    return {**definition, "name": name}
+
+
+def _json(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path} must hold one JSON object of settings: {error}") from error
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"{path} is not JSON: {error}") from error

@@ -1,0 +1,80 @@
+"""Commands on plugins: what is installed, and what keys it takes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from kconnect.config import ConfigDef, convert_to_string
+from kconnect_workers.cli.output import Output, OutputOption, print_json, print_table
+
+
+def plugins(
+    name: Annotated[str | None, typer.Argument(help="Show the config keys of this plugin.")] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """List the plugins installed here, with what is wrong with those that cannot be used."""
+    from kconnect.plugins import PluginKind, Plugins
+
+    found = Plugins.discover()
+    if name is not None:
+        plugin: Any = found.load(found.resolve(PluginKind, name))
+        _keys(plugin.config_def(), output)
+        return
+    infos = sorted(found.infos, key=lambda info: (info.kind.value, info.class_name))
+    if output is Output.JSON:
+        print_json(
+            {
+                "plugins": [
+                    {
+                        "class": info.class_name,
+                        "type": info.kind.value,
+                        "version": info.version,
+                        "distribution": info.distribution,
+                        "aliases": sorted(info.aliases),
+                        "java": list(info.java_names),
+                    }
+                    for info in infos
+                ],
+                "faults": [
+                    {"distribution": f.distribution, "entry_point": f.entry_point, "error": f.error}
+                    for f in found.faults
+                ],
+            }
+        )
+        return
+    print_table(
+        ("type", "class", "version", "distribution"),
+        [(info.kind.value, info.class_name, info.version, info.distribution) for info in infos],
+        empty="No plugins are installed.",
+    )
+    for fault in found.faults:
+        typer.echo(f"\n{fault.distribution} ({fault.entry_point}) cannot be used: {fault.error}", err=True)
+
+
+def _keys(config_def: ConfigDef, output: Output) -> None:
+    keys = [
+        {
+            "name": key.name,
+            "type": key.type.name,
+            "required": key.required,
+            "default": None if key.required else convert_to_string(key.default, key.type),
+            "importance": key.importance.value,
+            "doc": key.doc,
+        }
+        for key in config_def.keys.values()
+        if not key.internal
+    ]
+    if output is Output.JSON:
+        print_json(keys)
+        return
+    print_table(
+        ("key", "type", "default", "doc"),
+        [(k["name"], k["type"], "required" if k["required"] else k["default"] or "", k["doc"]) for k in keys],
+        empty="It takes no keys.",
+    )
+
+
+def register(app: typer.Typer) -> None:
+    app.command(rich_help_panel="Plugins")(plugins)

@@ -1,0 +1,17 @@
+"""Kafka's requests, one class each, made on first use; fields and types are in the stub beside this file."""
+
+from kconnect.log.protocol.definition import names
+from kconnect.log.protocol.message import Message, message_class
+
+
+def __getattr__(name: str) -> type[Message]:
+    try:
+        found = message_class("requests", name)
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return names("requests")

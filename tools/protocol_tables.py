@@ -26,20 +26,66 @@ from kconnect.log.protocol.definition import FieldDefinition, MessageDefinition,
 PACKAGE = Path(__file__).resolve().parent.parent / "connect/kconnect/log/protocol"
 TABLES = PACKAGE / "messages.jsonl"
 
-APIS = """
-    Produce Fetch ListOffsets Metadata OffsetCommit OffsetFetch FindCoordinator JoinGroup Heartbeat LeaveGroup
-    SyncGroup DescribeGroups ListGroups SaslHandshake ApiVersions CreateTopics DeleteTopics DeleteRecords
-    InitProducerId OffsetForLeaderEpoch AddPartitionsToTxn AddOffsetsToTxn EndTxn WriteTxnMarkers TxnOffsetCommit
-    DescribeAcls DescribeConfigs AlterConfigs DescribeLogDirs SaslAuthenticate CreatePartitions DeleteGroups
-    IncrementalAlterConfigs OffsetDelete DescribeUserScramCredentials AlterUserScramCredentials DescribeCluster
-    DescribeProducers DescribeTransactions ListTransactions ConsumerGroupHeartbeat ConsumerGroupDescribe
-    GetTelemetrySubscriptions DescribeTopicPartitions
-""".split()
+APIS = [
+    "Produce",
+    "Fetch",
+    "ListOffsets",
+    "Metadata",
+    "OffsetCommit",
+    "OffsetFetch",
+    "FindCoordinator",
+    "JoinGroup",
+    "Heartbeat",
+    "LeaveGroup",
+    "SyncGroup",
+    "DescribeGroups",
+    "ListGroups",
+    "SaslHandshake",
+    "ApiVersions",
+    "CreateTopics",
+    "DeleteTopics",
+    "DeleteRecords",
+    "InitProducerId",
+    "OffsetForLeaderEpoch",
+    "AddPartitionsToTxn",
+    "AddOffsetsToTxn",
+    "EndTxn",
+    "WriteTxnMarkers",
+    "TxnOffsetCommit",
+    "DescribeAcls",
+    "DescribeConfigs",
+    "AlterConfigs",
+    "DescribeLogDirs",
+    "SaslAuthenticate",
+    "CreatePartitions",
+    "DeleteGroups",
+    "IncrementalAlterConfigs",
+    "OffsetDelete",
+    "DescribeUserScramCredentials",
+    "AlterUserScramCredentials",
+    "DescribeCluster",
+    "DescribeProducers",
+    "DescribeTransactions",
+    "ListTransactions",
+    "ConsumerGroupHeartbeat",
+    "ConsumerGroupDescribe",
+    "GetTelemetrySubscriptions",
+    "DescribeTopicPartitions",
+]
 
-PAYLOADS = """
-    ConsumerProtocolSubscription ConsumerProtocolAssignment OffsetCommitKey OffsetCommitValue GroupMetadataKey
-    GroupMetadataValue TransactionLogKey TransactionLogValue ProducerSnapshot ControlRecordTypeSchema EndTxnMarker
-""".split()
+PAYLOADS = [
+    "ConsumerProtocolSubscription",
+    "ConsumerProtocolAssignment",
+    "OffsetCommitKey",
+    "OffsetCommitValue",
+    "GroupMetadataKey",
+    "GroupMetadataValue",
+    "TransactionLogKey",
+    "TransactionLogValue",
+    "ProducerSnapshot",
+    "ControlRecordTypeSchema",
+    "EndTxnMarker",
+]
 
 ZERO_OF = {"bool": False, "float64": 0.0, "string": "", "bytes": "", "records": None, "uuid": ""}
 PYTHON_TYPES = {
@@ -178,7 +224,7 @@ def snake(name: str) -> str:
 def stub(module: str) -> str:
     out = io.StringIO()
     out.write("# Written by tools/protocol_tables.py from messages.jsonl: do not edit.\n\n")
-    out.write("from collections.abc import Sequence\nfrom typing import ClassVar\n\n")
+    out.write("from collections.abc import Sequence\n\n")
     out.write("from kconnect.log.protocol.message import Buffer, Message\n")
     for name in names(module):
         out.write("\n")

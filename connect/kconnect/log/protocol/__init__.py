@@ -1,7 +1,7 @@
 """Kafka's wire protocol, both directions: messages, their codecs, frames.
 
-`requests`, `responses` and `payloads` hold the message classes; codecs are compiled per message and version when
-first asked for; record batches pass through as slices, uncopied. `records` reads and writes the batches.
+`requests`, `responses` and `payloads` hold the message classes; codecs are compiled per message and version
+when first asked for; record batches pass through as slices, uncopied. `records` reads and writes the batches.
 """
 
 from kconnect.log.protocol.api_key import ApiKey

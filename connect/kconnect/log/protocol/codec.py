@@ -50,8 +50,8 @@ class Codec(Generic[M]):
     def write(self, message: M, out: bytearray, cuts: Cuts) -> None:
         """Appends the message to `out`, its records to `cuts` (see `gather`).
 
-        Raises ProtocolError when a field is set that this version lacks (and that matters), or has a value that
-        does not fit; `out` and `cuts` are then of no use.
+        Raises ProtocolError when a field is set that this version lacks (and that matters), or has a value
+        that does not fit; `out` and `cuts` are then of no use.
         """
         writer = self._writer
         if writer is None:

@@ -1,4 +1,4 @@
-"""What Kafka's messages consist of: the rows of messages.jsonl, one line per message, parsed when asked for."""
+"""What Kafka's messages consist of: messages.jsonl, one line per message, each parsed when asked for."""
 
 from functools import cache
 from pathlib import Path
@@ -61,7 +61,7 @@ class FieldDefinition(msgspec.Struct, frozen=True, gc=False):
     tagged: str = "none"
     tag: int | None = None
     ignorable: bool = False
-    default: bool | int | float | str | None | msgspec.UnsetType = msgspec.UNSET
+    default: bool | int | float | str | msgspec.UnsetType | None = msgspec.UNSET
 
     @property
     def is_array(self) -> bool:

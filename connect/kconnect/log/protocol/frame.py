@@ -39,7 +39,10 @@ def request_header_version(api_key: int, version: int) -> int:
 
 @cache
 def response_header_version(api_key: int, version: int) -> int:
-    """1 where the response has tagged fields, else 0; always 0 for ApiVersions, whose asker knows no version yet."""
+    """1 where the response has tagged fields, else 0.
+
+    Always 0 for ApiVersions, whose asker does not know yet which versions the broker has.
+    """
     return 0 if api_key == ApiKey.API_VERSIONS else int(_is_flexible(api_key, version))
 
 

@@ -42,7 +42,7 @@ def message_class(module: str, name: str) -> type[Message]:
             elif default is not None and field.is_struct:
                 default = msgspec.field(default_factory=built[field.element])
             rows.append((field.name, Any, default))
-        built[struct_name] = msgspec.defstruct(
+        cls = msgspec.defstruct(
             struct_name,
             rows,
             bases=(Message,),
@@ -50,4 +50,6 @@ def message_class(module: str, name: str) -> type[Message]:
             module=f"kconnect.log.protocol.{module}",
             gc=False,
         )
+        assert issubclass(cls, Message)
+        built[struct_name] = cls
     return built[name]

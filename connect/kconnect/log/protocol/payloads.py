@@ -1,4 +1,4 @@
-"""What Kafka keeps inside records and inside group memberships, one class each, made on first use; fields and types are in the stub beside this file."""
+"""What Kafka keeps in records and in group memberships; made on first use, fields in the stub beside it."""
 
 from kconnect.log.protocol.definition import names
 from kconnect.log.protocol.message import Message, message_class

@@ -1,7 +1,6 @@
 # Written by tools/protocol_tables.py from messages.jsonl: do not edit.
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from kconnect.log.protocol.message import Buffer, Message
 

@@ -1,9 +1,9 @@
 """Compiles the reader of one message in one version.
 
-A reader is `read(b, p, e) -> (message, p)`: it starts at byte `p` of buffer `b`, whose length is `e`. It may run
-past `e` in the last value (slices do not complain), which its caller has to check; everything before that raises
-IndexError or struct.error. Lengths of arrays are compared with what is left before anything is allocated.
-Record batches stay slices of `b`.
+A reader is `read(b, p, e) -> (message, p)`: it starts at byte `p` of buffer `b`, whose length is `e`. A
+position past `e` comes back when the last value is cut short (slices do not complain): its caller has to check
+that. Other values cut short raise IndexError or struct.error. Lengths of arrays are compared with what is left
+before anything is allocated. Record batches stay slices of `b`.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Kafka's responses, one class each, made on first use; fields and types are in the stub beside this file."""
+"""Kafka's responses, one class each, made on first use; their fields are in the stub beside this file."""
 
 from kconnect.log.protocol.definition import names
 from kconnect.log.protocol.message import Message, message_class

@@ -46,7 +46,7 @@ def key(
     default: Any = NO_DEFAULT,
     name: str | None = None,
     importance: Importance = MEDIUM,
-    type: Type | None = None,  # noqa: A002 - Kafka's word
+    type: Type | None = None,
     validator: Validator | None = None,
     group: str | None = None,
     width: Width = Width.NONE,
@@ -148,9 +148,7 @@ class Config:
     def originals_with_prefix(self, prefix: str) -> dict[str, Any]:
         """The given keys that begin with `prefix`, without it."""
         given = self.__dict__["_originals"].items()
-        return {
-            name[len(prefix) :]: value for name, value in given if name.startswith(prefix) and name != prefix
-        }
+        return {name[len(prefix) :]: value for name, value in given if name.startswith(prefix) and name != prefix}
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is immutable; {name} cannot be set")
@@ -185,7 +183,7 @@ def config_class_of(cls: type) -> type[Config] | None:
 class _Declaration:
     """What `key` was given, until the class is made and its annotation is known."""
 
-    def __init__(self, name: str | None, type: Type | None, settings: dict[str, Any]) -> None:  # noqa: A002
+    def __init__(self, name: str | None, type: Type | None, settings: dict[str, Any]) -> None:
         self.name = name
         self.type = type
         self.settings = settings

@@ -176,9 +176,7 @@ class ConfigDef:
         """One value per key, in the order of definition, with all errors found: nothing is raised for bad values."""
         values = {name: ConfigValue(name) for name in self._keys}
         for name in self._undefined_dependents():
-            values[name] = ConfigValue(
-                name, errors=[f"{name} is named as a dependent but not defined"], visible=False
-            )
+            values[name] = ConfigValue(name, errors=[f"{name} is named as a dependent but not defined"], visible=False)
         parsed: dict[str, Any] = {}
         roots = self._roots()
         for name in roots:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from kconnect.config import Config, ConfigDef, ConfigValue, config_class_of
-from kconnect.record import SourceOffset, SourcePartition
+from kconnect.record import SourcePartition
 
 C = TypeVar("C", bound=Config)
 

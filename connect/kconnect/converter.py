@@ -39,9 +39,7 @@ class Converter(ABC):
         """The bytes to send; None sends a null (a tombstone)."""
 
     @abstractmethod
-    def to_connect_data(
-        self, topic: str, data: bytes | None, headers: RawHeaders | None = None
-    ) -> SchemaAndValue:
+    def to_connect_data(self, topic: str, data: bytes | None, headers: RawHeaders | None = None) -> SchemaAndValue:
         """What the bytes say."""
 
     def serializer(self, topic: str, schema: Schema | None) -> Serializer:

@@ -48,7 +48,9 @@ class ConfigError(ConnectError):
         super().__init__(self._message())
 
     def _message(self) -> str:
-        where = "" if self.key is None else f"{self.key}={self.value!r}: " if self.value is not None else f"{self.key}: "
+        where = (
+            "" if self.key is None else f"{self.key}={self.value!r}: " if self.value is not None else f"{self.key}: "
+        )
         return where + self.reason + (f" ({self.suggestion})" if self.suggestion else "")
 
 

@@ -108,7 +108,7 @@ class Schema:
 
     def __new__(
         cls,
-        type: Type,  # noqa: A002 - Kafka's word
+        type: Type,
         *,
         optional: bool = False,
         name: str | None = None,
@@ -235,7 +235,7 @@ class SchemaBuilder:
 
     As with Kafka's, an attribute may be set once; a second, different value is a DataError."""
 
-    def __init__(self, type: Type) -> None:  # noqa: A002 - Kafka's word
+    def __init__(self, type: Type) -> None:
         self._type = type
         self._attributes: dict[str, Any] = {}
         self._parameters: dict[str, str] | None = None
@@ -457,6 +457,4 @@ OPTIONAL_TIMESTAMP_SCHEMA: Final = TIMESTAMP_SCHEMA.replace(optional=True)
 
 def decimal_schema(scale: int, *, optional: bool = False) -> Schema:
     """The schema of decimals with `scale` digits after the point (negative: powers of ten before it)."""
-    return Schema(
-        Type.BYTES, optional=optional, name=DECIMAL_NAME, version=1, parameters={"scale": str(scale)}
-    )
+    return Schema(Type.BYTES, optional=optional, name=DECIMAL_NAME, version=1, parameters={"scale": str(scale)})

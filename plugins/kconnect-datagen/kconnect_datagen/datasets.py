@@ -21,9 +21,53 @@ from kconnect.schema import (
     decimal_schema,
 )
 
-FIRST_NAMES = "Ada Grace Linus Edsger Barbara Ken Radia Donald Frances Tim Margaret Alan Hedy Niklaus Adele Dennis".split()
-LAST_NAMES = "Lovelace Hopper Torvalds Dijkstra Liskov Thompson Perlman Knuth Allen Lee Hamilton Turing Lamarr".split()
-CITIES = "Berlin Lisboa Osaka Nairobi Montréal Kraków Valparaíso Wellington Pune Göteborg Lagos Porto".split()
+FIRST_NAMES = [
+    "Ada",
+    "Grace",
+    "Linus",
+    "Edsger",
+    "Barbara",
+    "Ken",
+    "Radia",
+    "Donald",
+    "Frances",
+    "Tim",
+    "Margaret",
+    "Alan",
+    "Hedy",
+    "Niklaus",
+    "Adele",
+    "Dennis",
+]
+LAST_NAMES = [
+    "Lovelace",
+    "Hopper",
+    "Torvalds",
+    "Dijkstra",
+    "Liskov",
+    "Thompson",
+    "Perlman",
+    "Knuth",
+    "Allen",
+    "Lee",
+    "Hamilton",
+    "Turing",
+    "Lamarr",
+]
+CITIES = [
+    "Berlin",
+    "Lisboa",
+    "Osaka",
+    "Nairobi",
+    "Montréal",
+    "Kraków",
+    "Valparaíso",
+    "Wellington",
+    "Pune",
+    "Göteborg",
+    "Lagos",
+    "Porto",
+]
 PRODUCTS = (
     ("lamp", "39.90"),
     ("desk", "249.00"),
@@ -35,7 +79,16 @@ PRODUCTS = (
     ("headphones", "89.99"),
 )
 STATUSES = ("new", "paid", "paid", "paid", "shipped", "shipped", "returned")
-PAGES = ("/", "/search", "/cart", "/checkout", "/help", "/products/lamp", "/products/desk", "/products/teapot")
+PAGES = (
+    "/",
+    "/search",
+    "/cart",
+    "/checkout",
+    "/help",
+    "/products/lamp",
+    "/products/desk",
+    "/products/teapot",
+)
 BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 

@@ -32,7 +32,11 @@ class DatagenConfig(Config):
         name="random.seed", default=0, importance=LOW, doc="Another seed makes other records."
     )
     task_number: int = key(
-        name="task.number", default=0, importance=LOW, internal=True, doc="Set by the connector: which task this is."
+        name="task.number",
+        default=0,
+        importance=LOW,
+        internal=True,
+        doc="Set by the connector: which task this is.",
     )
 
 

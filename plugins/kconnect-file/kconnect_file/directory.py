@@ -39,16 +39,27 @@ class DirectorySourceConfig(Config):
         name="csv.delimiter", default=",", importance=MEDIUM, doc="The character between two CSV columns."
     )
     poll_interval_ms: Annotated[int, Range(1)] = key(
-        name="poll.interval.ms", default=1000, importance=LOW, doc="How often to look for new files and lines, in ms."
+        name="poll.interval.ms",
+        default=1000,
+        importance=LOW,
+        doc="How often to look for new files and lines, in ms.",
     )
     batch_size: Annotated[int, Range(1)] = key(
         name="batch.size", default=2000, importance=LOW, doc="The most rows that one poll hands over."
     )
     task_number: int = key(
-        name="task.number", default=0, importance=LOW, internal=True, doc="Set by the connector: which task this is."
+        name="task.number",
+        default=0,
+        importance=LOW,
+        internal=True,
+        doc="Set by the connector: which task this is.",
     )
     task_count: int = key(
-        name="task.count", default=1, importance=LOW, internal=True, doc="Set by the connector: how many tasks there are."
+        name="task.count",
+        default=1,
+        importance=LOW,
+        internal=True,
+        doc="Set by the connector: how many tasks there are.",
     )
 
 

@@ -71,9 +71,7 @@ class LineReader:
     def _decode_leniently(self, line: bytes, end: int) -> str:
         if not self._warned:
             self._warned = True
-            log.warning(
-                "%s: the line that ends at byte %d is not UTF-8; such bytes become U+FFFD", self._name, end
-            )
+            log.warning("%s: the line that ends at byte %d is not UTF-8; such bytes become U+FFFD", self._name, end)
         return line.decode(errors="replace")
 
     def close(self) -> None:

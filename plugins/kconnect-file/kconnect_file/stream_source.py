@@ -56,9 +56,7 @@ class FileStreamSourceTask(SourceTask[FileStreamSourceConfig]):
             return None
         topic, partition, now = self._config.topic, self._partition, int(time.time() * 1000)
         return [
-            SourceRecord(
-                partition, {POSITION: position}, topic, None, None, None, STRING_SCHEMA, line, now
-            )
+            SourceRecord(partition, {POSITION: position}, topic, None, None, None, STRING_SCHEMA, line, now)
             for line, position in zip(lines, positions, strict=True)
         ]
 

@@ -11,7 +11,13 @@ from typing import Annotated
 
 import typer
 
-from kconnect.errors import AlreadyExistsError, ConfigError, ConnectError, NotFoundError, RebalanceInProgressError
+from kconnect.errors import (
+    AlreadyExistsError,
+    ConfigError,
+    ConnectError,
+    NotFoundError,
+    RebalanceInProgressError,
+)
 from kconnect_workers.cli import connectors, plugins, records, servers
 from kconnect_workers.cli.rest_client import UnreachableError
 

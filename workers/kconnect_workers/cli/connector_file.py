@@ -23,8 +23,9 @@ def read_connector_file(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
     flat: dict[str, Any] = _json(path, text) if path.suffix == ".json" else dict(parse_properties(text))
-    definition = flat if isinstance(flat.get("config"), dict) else {"name": flat.get("name"), "config": flat}
-    name = definition.get("name") or definition["config"].get("name")
+    config = flat.get("config")
+    definition = flat if isinstance(config, dict) else {"config": flat}
+    name = flat.get("name") or definition["config"].get("name")
     if not isinstance(name, str) or not name.strip():
         raise ConfigError(f"{path} names no connector", key="name", suggestion='add "name": "my-connector"')
     return {**definition, "name": name}

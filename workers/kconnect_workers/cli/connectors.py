@@ -23,7 +23,7 @@ def get(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """List the connectors with their state."""
-    answer = RestClient(url).call("GET", "connectors", params=[("expand", "status"), ("expand", "info")])
+    answer = RestClient(url).call("GET", "connectors", params={"expand": ["status", "info"]})
     if output is Output.JSON:
         print_json(answer)
         return
@@ -122,7 +122,10 @@ def restart(
         client.call("POST", "connectors", name, "tasks", str(task), "restart")
         typer.echo(f"{name}-{task} is being restarted")
         return
-    params = [("includeTasks", str(include_tasks).lower()), ("onlyFailed", str(only_failed).lower())]
+    params: dict[str, str | list[str]] = {
+        "includeTasks": str(include_tasks).lower(),
+        "onlyFailed": str(only_failed).lower(),
+    }
     client.call("POST", "connectors", name, "restart", params=params)
     typer.echo(f"{name} is being restarted")
 

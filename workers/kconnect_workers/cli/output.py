@@ -17,7 +17,13 @@ class Output(enum.StrEnum):
 
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="A table to read, or JSON to work with.")]
 
-STATE_COLORS = {"RUNNING": "green", "FAILED": "red", "PAUSED": "yellow", "STOPPED": "yellow", "UNASSIGNED": "magenta"}
+STATE_COLORS = {
+    "RUNNING": "green",
+    "FAILED": "red",
+    "PAUSED": "yellow",
+    "STOPPED": "yellow",
+    "UNASSIGNED": "magenta",
+}
 
 
 def print_json(value: Any) -> None:

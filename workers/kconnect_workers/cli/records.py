@@ -20,7 +20,10 @@ REACH_SECONDS = 5.0
 BootstrapOption = Annotated[
     str,
     typer.Option(
-        "--bootstrap-server", "-b", envvar="KCONNECT_BOOTSTRAP", help="Where the log, or an Apache Kafka, listens."
+        "--bootstrap-server",
+        "-b",
+        envvar="KCONNECT_BOOTSTRAP",
+        help="Where the log, or an Apache Kafka, listens.",
     ),
 ]
 Topic = Annotated[str, typer.Argument(help="The topic's name.")]
@@ -116,7 +119,12 @@ def produce(
         key, found, value = line.rstrip("\n").partition(separator) if separator else ("", "", line.rstrip("\n"))
         while True:
             try:
-                client.produce(topic, value if found or not separator else key, key if found else None, on_delivery=delivered)
+                client.produce(
+                    topic,
+                    value if found or not separator else key,
+                    key if found else None,
+                    on_delivery=delivered,
+                )
                 break
             except BufferError:
                 client.poll(0.1)

@@ -19,7 +19,8 @@ from kconnect.errors import (
 DEFAULT_URL = "http://127.0.0.1:8083"
 
 UrlOption = Annotated[
-    str, typer.Option("--url", envvar="KCONNECT_URL", help="Where the worker's REST API listens.", show_default=True)
+    str,
+    typer.Option("--url", envvar="KCONNECT_URL", help="Where the worker's REST API listens.", show_default=True),
 ]
 
 
@@ -34,9 +35,7 @@ class RestClient:
         self.url = url.rstrip("/")
         self._http = httpx.Client(base_url=self.url, timeout=timeout_seconds, trust_env=False)
 
-    def call(
-        self, method: str, *path: str, json: Any = None, params: list[tuple[str, str]] | None = None
-    ) -> Any:
+    def call(self, method: str, *path: str, json: Any = None, params: dict[str, str | list[str]] | None = None) -> Any:
         """The parsed body of the answer, None where there is none. Each part of `path` is escaped."""
         target = "/" + "/".join(quote(part, safe="") for part in path)
         try:

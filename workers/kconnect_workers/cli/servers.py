@@ -10,9 +10,7 @@ import typer
 
 
 def standalone(
-    worker: Annotated[
-        Path, typer.Argument(metavar="WORKER.PROPERTIES", help="The worker's config.", dir_okay=False)
-    ],
+    worker: Annotated[Path, typer.Argument(metavar="WORKER.PROPERTIES", help="The worker's config.", dir_okay=False)],
     connectors: Annotated[
         list[Path] | None,
         typer.Argument(metavar="[CONNECTOR.JSON …]", help="Connectors to run, as JSON or properties.", dir_okay=False),

@@ -59,7 +59,8 @@ def key(
 
     `name` is the attribute's name with dots for underscores unless given. The type comes from the annotation
     (`int` is Kafka's INT; `Annotated[int, Type.LONG]` or `type` say otherwise), as do validators: `Annotated`
-    metadata, the choices of a `Literal`. A key without a default must be given; one that is `… | None` may be null.
+    metadata, the choices of a `Literal`. A key without a default must be given; one that is `… | None` may be
+    null.
     """
     return _Declaration(
         name=name,
@@ -81,8 +82,11 @@ def key(
 
 @dataclass_transform(field_specifiers=(key,), kw_only_default=True, frozen_default=True)
 class Config:
-    """Values of a ConfigDef as attributes; immutable. Made by `parse`, or from keyword arguments (by attribute
-    name) in tests. A subclass adds keys to those of its bases, and may declare one anew."""
+    """Values of a ConfigDef as attributes; immutable.
+
+    Made by `parse`, or from keyword arguments, by attribute name. A subclass adds keys to those of its bases, and
+    may declare one anew.
+    """
 
     config_def: ClassVar[ConfigDef] = ConfigDef()
     _names: ClassVar[dict[str, str]] = {}
@@ -123,7 +127,7 @@ class Config:
 
     @classmethod
     def parse(cls, props: Mapping[str, Any]) -> Self:
-        """Read `props`, by key name; keys that this class does not know are ignored (they stay in `originals`).
+        """Read `props`, by key name. Keys that this class does not know are ignored (they stay in `originals`).
 
         Raises ConfigError for the first key that is missing or wrong.
         """
@@ -171,8 +175,10 @@ class Config:
 
 
 def config_class_of(cls: type) -> type[Config] | None:
-    """The Config that a generic contract is subclassed with, as in `SinkTask[RedisConfig]`; None if that is left
-    open or inherited."""
+    """The Config that a generic contract is subclassed with, as in `SinkTask[RedisConfig]`.
+
+    None if that is left open or inherited.
+    """
     for base in cls.__dict__.get("__orig_bases__", ()):
         for argument in get_args(base):
             if isinstance(argument, type) and issubclass(argument, Config):

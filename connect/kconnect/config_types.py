@@ -1,4 +1,4 @@
-"""The types of configuration values, how text becomes a value and how a value becomes text: Kafka's rules exactly."""
+"""The types of configuration values: how text becomes a value and back, by Kafka's rules exactly."""
 
 from __future__ import annotations
 
@@ -51,16 +51,16 @@ class Password:
 
 
 def parse_type(name: str, value: Any, type_: Type, classes: ClassResolver | None = None) -> Any:
-    """`value` as `type_`: text is trimmed and read, a value of the right type is taken as it is, None stays None.
+    """`value` as `type_`: text is trimmed and read, a value of the right type is taken as it is, None stays.
 
-    CLASS values stay names; `classes`, if given, must know them. Raises ConfigError naming `name`, and the value
-    unless it is a password.
+    CLASS values stay names; `classes`, if given, must know them. Raises ConfigError naming `name`, and the
+    value unless it is a password.
     """
     if value is None:
         return None
     try:
         return _PARSERS[type_](value, classes)
-    except _Unfit as e:
+    except _UnfitError as e:
         shown = None if type_ is Type.PASSWORD else value
         raise ConfigError(str(e), key=name, value=shown, suggestion=e.suggestion) from None
     except ConfigError as e:
@@ -111,7 +111,7 @@ def _shortest_scientific(value: float, digits: int) -> str:
     raise AssertionError(f"{value!r} has a finite decimal form")
 
 
-class _Unfit(Exception):
+class _UnfitError(Exception):
     """Why a value does not fit a type."""
 
     def __init__(self, reason: str, suggestion: str | None = None) -> None:
@@ -142,13 +142,13 @@ def _boolean(value: Any, _: ClassResolver | None) -> bool:
         text = _trim(value).lower()
         if text in ("true", "false"):
             return text == "true"
-    raise _Unfit("is not a boolean", "write true or false")
+    raise _UnfitError("is not a boolean", "write true or false")
 
 
 def _string(value: Any, _: ClassResolver | None) -> str:
     if isinstance(value, str):
         return _trim(value)
-    raise _Unfit(f"is not text but of type {_kind(value)}", "put it in quotes")
+    raise _UnfitError(f"is not text but of type {_kind(value)}", "put it in quotes")
 
 
 def _integer(bits: int) -> Callable[[Any, ClassResolver | None], int]:
@@ -160,12 +160,12 @@ def _integer(bits: int) -> Callable[[Any, ClassResolver | None], int]:
         elif isinstance(value, str):
             text = _trim(value)
             if not _INTEGER.fullmatch(text):
-                raise _Unfit("is not a whole number", "write digits only, such as 1000")
+                raise _UnfitError("is not a whole number", "write digits only, such as 1000")
             number = int(text)
         else:
-            raise _Unfit(f"is not a whole number but of type {_kind(value)}")
+            raise _UnfitError(f"is not a whole number but of type {_kind(value)}")
         if not lowest <= number <= highest:
-            raise _Unfit(f"does not fit into {bits} bits", f"it must lie between {lowest} and {highest}")
+            raise _UnfitError(f"does not fit into {bits} bits", f"it must lie between {lowest} and {highest}")
         return number
 
     return parse
@@ -175,7 +175,7 @@ def _double(value: Any, _: ClassResolver | None) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, str):
-        raise _Unfit(f"is not a number but of type {_kind(value)}")
+        raise _UnfitError(f"is not a number but of type {_kind(value)}")
     text = _trim(value)
     if _DECIMAL.fullmatch(text):
         return float(text if text.endswith(("NaN", "Infinity")) else text.rstrip("fFdD"))
@@ -184,7 +184,7 @@ def _double(value: Any, _: ClassResolver | None) -> float:
             return float.fromhex(hexadecimal[1])
         except OverflowError:
             return -math.inf if text.startswith("-") else math.inf
-    raise _Unfit("is not a number", "write it like 1.5")
+    raise _UnfitError("is not a number", "write it like 1.5")
 
 
 def _list(value: Any, _: ClassResolver | None) -> list[Any]:
@@ -193,7 +193,7 @@ def _list(value: Any, _: ClassResolver | None) -> list[Any]:
     if isinstance(value, str):
         text = _trim(value)
         return _COMMA.split(text) if text else []
-    raise _Unfit(f"is not a list but of type {_kind(value)}", "separate its items by commas")
+    raise _UnfitError(f"is not a list but of type {_kind(value)}", "separate its items by commas")
 
 
 def _class(value: Any, classes: ClassResolver | None) -> object:
@@ -204,7 +204,7 @@ def _class(value: Any, classes: ClassResolver | None) -> object:
         if classes is not None:
             classes(name)
         return name
-    raise _Unfit(f"is not the name of a class but of type {_kind(value)}")
+    raise _UnfitError(f"is not the name of a class but of type {_kind(value)}")
 
 
 def _password(value: Any, _: ClassResolver | None) -> Password:
@@ -212,7 +212,7 @@ def _password(value: Any, _: ClassResolver | None) -> Password:
         return value
     if isinstance(value, str):
         return Password(_trim(value))
-    raise _Unfit(f"must be text; a value of type {_kind(value)} was given", "put it in quotes")
+    raise _UnfitError(f"must be text; a value of type {_kind(value)} was given", "put it in quotes")
 
 
 _PARSERS: dict[Type, Callable[[Any, ClassResolver | None], Any]] = {

@@ -1,5 +1,7 @@
-"""ConfigDef: the keys that something takes, with what Kafka knows about each. Parsing and validating follow Kafka's
-ConfigDef exactly; the typed way to declare one is `kconnect.config.Config`."""
+"""ConfigDef: the keys that something takes, with what Kafka knows about each.
+
+Parsing and validating follow Kafka's ConfigDef exactly. The typed way to declare one is `kconnect.config.Config`.
+"""
 
 from __future__ import annotations
 
@@ -149,8 +151,10 @@ class ConfigDef:
         )
 
     def parse(self, props: Mapping[str, Any], classes: ClassResolver | None = None) -> dict[str, Any]:
-        """The value of every key, from `props` or its default. Unknown keys are ignored. ConfigError for the first
-        that is missing or wrong."""
+        """The value of every key, from `props` or its default. Unknown keys are ignored.
+
+        ConfigError for the first that is missing or wrong.
+        """
         undefined = self._undefined_dependents()
         if undefined:
             raise ConfigError(f"keys named as dependents are not defined: {', '.join(undefined)}")
@@ -173,7 +177,7 @@ class ConfigDef:
         )
 
     def validate(self, props: Mapping[str, Any], classes: ClassResolver | None = None) -> list[ConfigValue]:
-        """One value per key, in the order of definition, with all errors found: nothing is raised for bad values."""
+        """One value per key, in the order of definition, with all errors found. Bad values raise nothing."""
         values = {name: ConfigValue(name) for name in self._keys}
         for name in self._undefined_dependents():
             values[name] = ConfigValue(name, errors=[f"{name} is named as a dependent but not defined"], visible=False)

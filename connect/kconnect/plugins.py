@@ -37,9 +37,9 @@ CONNECTORS = frozenset({PluginKind.SOURCE, PluginKind.SINK})
 class Plugin:
     """One class that a distribution offers, as its hook declares it.
 
-    `target` is `module:Class`; `java` are the class names that it stands in for; `aliases` are short names besides
-    those that Kafka's rules give (the simple class names, with and without `Connector`, `Converter` …). `kind`
-    tells sources from sinks: a connector that does not say is imported just to be listed.
+    `target` is `module:Class`; `java` are the class names that it stands in for; `aliases` are short names
+    besides those that Kafka's rules give (the simple class names, with and without `Connector`, `Converter` …).
+    `kind` tells sources from sinks: a connector that does not say is imported just to be listed.
     """
 
     target: str
@@ -110,9 +110,11 @@ class Plugins:
 
     @classmethod
     def discover(cls, entry_points: Iterable[PluginSource] | None = None) -> Plugins:
-        """Walk the entry points (those of the group `kconnect` unless given) and call their hooks, each by itself: one
-        that raises or returns nonsense becomes a fault and stops nothing. Imports the packages that the entry points
-        name, and no class behind a `Plugin`."""
+        """Walk the entry points (those of the group `kconnect` unless given) and call the hooks of each.
+
+        One that raises or returns nonsense becomes a fault and stops nothing. Imports the packages that the entry
+        points name, and no class behind a `Plugin`.
+        """
         if entry_points is None:
             from importlib.metadata import entry_points as installed  # 10 ms; not needed where they are given
 
@@ -127,8 +129,8 @@ class Plugins:
         return [info for info in self.infos if info.kind in kinds]
 
     def resolve(self, kinds: PluginKind | Iterable[PluginKind], name: str) -> PluginInfo:
-        """The plugin of one of `kinds` that `name` means: a Python path (`module:Class` or dotted), a Java class name
-        or an alias. ConfigError when there is none (with the nearest names) or more than one."""
+        """The plugin of one of `kinds` that `name` means: a Python path (`module:Class` or dotted), a Java class
+        name or an alias. ConfigError when there is none (with the nearest names) or more than one."""
         wanted = {kinds} if isinstance(kinds, PluginKind) else set(kinds)
         found = [info for info in self._by_name.get(name, ()) if info.kind in wanted]
         exact = [info for info in found if name in _exact_names(info)] or found
@@ -157,7 +159,7 @@ class Plugins:
 
 
 def load_class(target: str, distribution: str) -> type:
-    """The class that `module:Class` names; `distribution` is blamed by the ConnectError when it cannot be imported."""
+    """The class that `module:Class` names; the ConnectError, if it cannot be imported, blames `distribution`."""
     import importlib
 
     module_name, _, qualname = target.partition(":")

@@ -1,5 +1,8 @@
-"""Checks of single configuration values. A validator is called with the key's name and the parsed value, raises
-ConfigError for a value that it refuses, and prints as what it allows."""
+"""Checks of single configuration values.
+
+A validator is called with the key's name and the parsed value, raises ConfigError for a value that it refuses,
+and prints as what it allows.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generated records: a source with a rate, and a shop database that keeps growing (`python -m kconnect_datagen.shop`)."""
+"""Generated records: a source with a rate, and a shop database that keeps growing."""
 
 from __future__ import annotations
 

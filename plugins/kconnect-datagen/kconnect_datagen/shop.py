@@ -2,8 +2,8 @@
 
     python -m kconnect_datagen.shop shop.db --rows 5000 --rate 20
 
-makes the tables `customers` and `orders` if they are not there, fills `orders` up to `--rows`, then adds `--rate` orders
-a second until it is interrupted.
+makes the tables `customers` and `orders` if they are not there, fills `orders` up to `--rows`, then adds `--rate`
+orders a second until it is interrupted.
 """
 
 from __future__ import annotations

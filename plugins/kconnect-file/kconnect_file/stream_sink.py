@@ -42,7 +42,7 @@ class FileStreamSinkTask(SinkTask[FileStreamSinkConfig]):
             self._stream: RawIOBase = sys.stdout.buffer.raw
             return
         try:
-            self._stream = Path(config.file).open("ab", buffering=0)
+            self._stream = Path(config.file).open("ab", buffering=0)  # noqa: SIM115 - closed by stop
         except OSError as error:
             raise ConnectError(f"file={config.file}: cannot be written: {error.strerror}") from error
 

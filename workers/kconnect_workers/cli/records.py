@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -116,15 +116,11 @@ def produce(
     sent = 0
     _metadata(client, bootstrap)
     for line in sys.stdin:
-        key, found, value = line.rstrip("\n").partition(separator) if separator else ("", "", line.rstrip("\n"))
+        text = line.rstrip("\n")
+        key, found, value = text.partition(separator) if separator else ("", "", text)
         while True:
             try:
-                client.produce(
-                    topic,
-                    value if found or not separator else key,
-                    key if found else None,
-                    on_delivery=delivered,
-                )
+                client.produce(topic, value if found else text, key if found else None, on_delivery=delivered)
                 break
             except BufferError:
                 client.poll(0.1)
@@ -167,7 +163,7 @@ def _print(message: Message, output: Output) -> None:
         typer.echo(value if value is not None else "null")
         return
     _, timestamp = message.timestamp()
-    headers = [[name, _text(data)] for name, data in message.headers() or []]
+    headers = cast("list[tuple[str, bytes]]", message.headers() or [])
     print_json(
         {
             "topic": message.topic(),
@@ -176,7 +172,7 @@ def _print(message: Message, output: Output) -> None:
             "timestamp": timestamp,
             "key": key,
             "value": value,
-            "headers": headers,
+            "headers": [[name, _text(data)] for name, data in headers],
         }
     )
 

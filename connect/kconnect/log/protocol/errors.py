@@ -23,7 +23,5 @@ class UnsupportedMagicError(CorruptBatchError):
     """A record batch has another format than v2."""
 
     def __init__(self, magic: int) -> None:
-        super().__init__(
-            f"record format v{magic} is not supported, only v2 is: the client is older than Kafka 0.11"
-        )
+        super().__init__(f"record format v{magic} is not supported, only v2 is: the client is older than Kafka 0.11")
         self.magic = magic

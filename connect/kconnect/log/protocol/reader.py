@@ -1,9 +1,9 @@
 """Compiles the reader of one message in one version.
 
-A reader is `read(b, p, e) -> (message, p)`: it starts at byte `p` of buffer `b`, whose length is `e`. A
-position past `e` comes back when the last value is cut short (slices do not complain): its caller has to check
-that. Other values cut short raise IndexError or struct.error. Lengths of arrays are compared with what is left
-before anything is allocated. Record batches stay slices of `b`.
+A reader is `read(b, p, e) -> (message, p)`: it starts at byte `p` of buffer `b`, whose length is `e`. The
+position that comes back is past `e` when the last value is cut short (slices do not complain), which the
+caller has to check. Other values cut short raise IndexError or struct.error. Lengths of arrays are compared with
+what is left before anything is allocated. Record batches stay slices of `b`.
 """
 
 from collections.abc import Callable
@@ -44,9 +44,7 @@ class _ReaderCompiler:
         self._flexible = self._definition.flexible_in(version)
         self._sizes: dict[str, int] = {}
         self._source = Source()
-        self._source.namespace.update(
-            read_uvarint=read_uvarint, unpack_from=unpack_from, bad_length=_bad_length
-        )
+        self._source.namespace.update(read_uvarint=read_uvarint, unpack_from=unpack_from, bad_length=_bad_length)
 
     def compile(self) -> Reader:
         for struct_name in self._definition.structs:
@@ -150,9 +148,7 @@ class _ReaderCompiler:
             source.line(f"if {n} > (e - p) // {self._least_element(field)}: raise bad_length({what!r}, {n})")
             if field.element in FIXED_FORMATS and field.element != "uuid":
                 code = FIXED_FORMATS[field.element]
-                source.line(
-                    f'{target} = list(unpack_from(f">{{{n}}}{code}", b, p)); p += {n} * {_FIXED_SIZES[code]}'
-                )
+                source.line(f'{target} = list(unpack_from(f">{{{n}}}{code}", b, p)); p += {n} * {_FIXED_SIZES[code]}')
             else:
                 self._elements(target, field, n, what)
         self._refuse_length(target, n, field.nullable_in(self._version), what)

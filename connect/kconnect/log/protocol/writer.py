@@ -66,9 +66,7 @@ class _WriterCompiler:
     def _absent(self, struct_name: str, field: FieldDefinition) -> None:
         if not field.ignorable:
             value = f"o.{field.name}"
-            self._source.line(
-                f"if {_differs(value, field)}: raise cannot_say('{struct_name}.{field.name}', {value})"
-            )
+            self._source.line(f"if {_differs(value, field)}: raise cannot_say('{struct_name}.{field.name}', {value})")
 
     def _tagged_fields(self, fields: list[FieldDefinition]) -> None:
         source = self._source
@@ -82,9 +80,7 @@ class _WriterCompiler:
                 source.line("tags += 1; out = bytearray()")
                 self._field(f"o.{field.name}", field)
                 self._flush()
-                source.line(
-                    f"write_uvarint(section, {field.tag}); write_uvarint(section, len(out)); section += out"
-                )
+                source.line(f"write_uvarint(section, {field.tag}); write_uvarint(section, len(out)); section += out")
         source.line("write_uvarint(body, tags); body += section")
 
     def _field(self, value: str, field: FieldDefinition) -> None:

@@ -69,8 +69,10 @@ def _fetch(pom: Path, target: Path) -> None:
     partial = Path(tempfile.mkdtemp(prefix="partial-", dir=target.parent.parent))
     try:
         result = subprocess.run(
-            [maven, "-B", "-q", "-f", pom, "dependency:copy-dependencies"]
-            + [f"-DoutputDirectory={partial}", "-DincludeScope=runtime"],
+            [
+                *(maven, "-B", "-q", "-f", str(pom), "dependency:copy-dependencies"),
+                *(f"-DoutputDirectory={partial}", "-DincludeScope=runtime"),
+            ],
             capture_output=True,
             text=True,
             timeout=_FETCH_SECONDS,

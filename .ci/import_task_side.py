@@ -1,0 +1,30 @@
+"""Imports every module that a task process may need, where only the core's own dependencies are installed.
+
+The worker's modules (REST, command line, herder) may need more; `kconnect.testing` is for tests.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+
+TASK_SIDE = ("kconnect", "kconnect_converters", "kconnect_transforms", "kconnect_workers.runtime")
+NOT_TASK_SIDE = ("kconnect.testing",)
+
+
+def main() -> None:
+    count = 0
+    for package_name in TASK_SIDE:
+        package = importlib.import_module(package_name)
+        count += 1
+        for module in pkgutil.walk_packages(package.__path__, f"{package_name}."):
+            if module.name.startswith(NOT_TASK_SIDE) or module.name.endswith("__main__"):
+                continue
+            importlib.import_module(module.name)
+            count += 1
+    print(f"{count} task-side modules imported with Python {sys.version.split()[0]} and the core's dependencies alone")
+
+
+if __name__ == "__main__":
+    main()

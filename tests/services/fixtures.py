@@ -1,0 +1,64 @@
+"""Fixtures over the real services; each service starts once a session, when the first test asks for it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from services.kafka.broker import running_kafka
+from services.kafka.tools import JavaTools
+from services.postgres import running_postgres
+
+__all__ = ["kafka_bootstrap", "kafka_tools", "kcat", "postgres_database", "postgres_url"]
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """URL of a PostgreSQL server (`wal_level=logical`) as a superuser: $KCONNECT_TEST_POSTGRES_URL or our own."""
+    given = os.environ.get("KCONNECT_TEST_POSTGRES_URL")
+    if given:
+        yield given
+        return
+    with running_postgres() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str) -> Iterator[str]:
+    """URL of an empty database of the test's own."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+        yield urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a real Apache Kafka: $KCONNECT_TEST_KAFKA_BOOTSTRAP or our own on one node."""
+    given = os.environ.get("KCONNECT_TEST_KAFKA_BOOTSTRAP")
+    if given:
+        yield given
+        return
+    with running_kafka(tmp_path_factory.mktemp("kafka")) as kafka:
+        yield kafka.bootstrap
+
+
+@pytest.fixture(scope="session")
+def kafka_tools() -> JavaTools:
+    """Apache Kafka's command line tools."""
+    return JavaTools()
+
+
+@pytest.fixture(scope="session")
+def kcat() -> str:
+    """The path of the kcat program."""
+    path = shutil.which("kcat")
+    assert path, "selected only where kcat is installed"
+    return path

@@ -5,7 +5,7 @@ from struct import error as StructError  # noqa: N812 - the name says nothing by
 from typing import Any, Generic, TypeVar
 
 from kconnect.log.protocol.api_key import ApiKey
-from kconnect.log.protocol.definition import Versions, definition, names
+from kconnect.log.protocol.definition import Versions, api_names, definition
 from kconnect.log.protocol.errors import ProtocolError, UnsupportedVersionError
 from kconnect.log.protocol.message import Buffer, Message, message_class
 from kconnect.log.protocol.reader import Reader, compile_reader
@@ -106,17 +106,12 @@ def codec(message: type[M], version: int) -> Codec[M]:
 
 def versions(api_key: ApiKey) -> Versions:
     """The versions of an API that can be read and written."""
-    return Versions.parse(definition("requests", _api_names()[api_key]).versions)
+    return Versions.parse(definition("requests", api_names()[api_key]).versions)
 
 
 @cache
 def _api_codec(module: str, api_key: int, version: int) -> Codec[Any]:
-    name = _api_names().get(api_key)
+    name = api_names().get(api_key)
     if name is None:
         raise UnsupportedVersionError(f"API key {api_key} is not known")
     return codec(message_class(module, name), version)
-
-
-@cache
-def _api_names() -> dict[int, str]:
-    return {definition("requests", name).key: name for name in names("requests")}

@@ -122,6 +122,12 @@ def definition(module: str, name: str) -> MessageDefinition:
     return msgspec.json.decode(_lines()[f"{module}.{name}"], type=MessageDefinition)
 
 
+@cache
+def api_names() -> dict[int, str]:
+    """The name of each API, by its key."""
+    return {definition("requests", name).key: name for name in names("requests")}
+
+
 def names(module: str) -> list[str]:
     """The messages of a module, in the order of their API keys."""
     prefix = module + "."

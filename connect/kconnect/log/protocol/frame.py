@@ -8,7 +8,7 @@ import msgspec
 
 from kconnect.log.protocol.api_key import ApiKey
 from kconnect.log.protocol.codec import gather, request, response
-from kconnect.log.protocol.definition import definition
+from kconnect.log.protocol.definition import api_names, definition
 from kconnect.log.protocol.errors import ProtocolError, UnsupportedVersionError
 from kconnect.log.protocol.message import Buffer, Message
 from kconnect.log.protocol.varint import read_uvarint
@@ -121,10 +121,9 @@ def _sized(out: bytearray, cuts: Cuts) -> list[Buffer]:
 
 
 def _is_flexible(api_key: int, version: int) -> bool:
-    try:
-        name = ApiKey(api_key).name.title().replace("_", "")
-    except ValueError:
-        raise UnsupportedVersionError(f"API key {api_key} is not known") from None
+    name = api_names().get(api_key)
+    if name is None:
+        raise UnsupportedVersionError(f"API key {api_key} is not known")
     return definition("requests", name).flexible_in(version)
 
 

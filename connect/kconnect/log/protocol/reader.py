@@ -44,6 +44,8 @@ class _ReaderCompiler:
         self._flexible = self._definition.flexible_in(version)
         self._sizes: dict[str, int] = {}
         self._source = Source()
+        self._run: list[tuple[str, str]] = []
+        """Formats and targets of values of fixed size that come in with one `unpack`."""
         self._source.namespace.update(read_uvarint=read_uvarint, unpack_from=unpack_from, bad_length=_bad_length)
 
     def compile(self) -> Reader:
@@ -64,9 +66,11 @@ class _ReaderCompiler:
         plain = [field for field in present if field not in tagged]
         self._sizes[name] = max(1, sum(map(self._least_size, plain)) + self._flexible)
         with source.block(f"def read_{name}(b, p, e):"):
-            self._plain_fields(name, plain)
+            for field in plain:
+                self._field(_local(field), field, f"{name}.{field.name}")
             if self._flexible:
                 self._tagged_fields(name, tagged)
+            self._flush()
             source.line(f"return {name}({self._arguments(fields, present)}), p")
 
     def _arguments(self, fields: list[FieldDefinition], present: list[FieldDefinition]) -> str:
@@ -74,28 +78,23 @@ class _ReaderCompiler:
         last = fields.index(present[-1]) + 1 if present else 0
         return ", ".join(_local(field) if field in present else _default(field) for field in fields[:last])
 
-    def _plain_fields(self, struct_name: str, fields: list[FieldDefinition]) -> None:
-        run: list[FieldDefinition] = []
-        for field in fields:
-            if field.type in FIXED_FORMATS:
-                run.append(field)
-                continue
-            self._fixed_run(run)
-            run = []
-            self._field(_local(field), field, f"{struct_name}.{field.name}")
-        self._fixed_run(run)
-
-    def _fixed_run(self, run: list[FieldDefinition]) -> None:
-        if run:
-            unpack, size = self._source.unpack("".join(FIXED_FORMATS[field.type] for field in run))
-            targets = "".join(f"{_local(field)}, " for field in run)
-            self._source.line(f"{targets}= {unpack}(b, p); p += {size}")
+    def _flush(self) -> None:
+        if not self._run:
+            return
+        formats, targets = zip(*self._run, strict=True)
+        self._run = []
+        if formats == ("B",):
+            self._source.line(f"{targets[0]} = b[p]; p += 1")
+            return
+        unpack, size = self._source.unpack("".join(formats))
+        self._source.line(f"{', '.join(targets)}, = {unpack}(b, p); p += {size}")
 
     def _tagged_fields(self, struct_name: str, fields: list[FieldDefinition]) -> None:
         source = self._source
         for field in fields:
             source.line(f"{_local(field)} = {_default(field)}")
-        source.line("tags = b[p]; p += 1")
+        self._run.append(("B", "tags"))
+        self._flush()
         with source.block("if tags:"):
             source.line("tags, p = read_uvarint(b, p - 1)")
             with source.block("for _ in range(tags):"):
@@ -106,6 +105,7 @@ class _ReaderCompiler:
                     with source.block(f"if tag == {field.tag}:"):
                         what = f"{struct_name}.{field.name}"
                         self._field(_local(field), field, what)
+                        self._flush()
                         source.line(f"if p != end: raise bad_length({what!r}, size)")
                 source.line("p = end")
 
@@ -115,22 +115,19 @@ class _ReaderCompiler:
         elif field.is_struct:
             self._nested(target, field)
         elif field.type in FIXED_FORMATS:
-            self._fixed(target, field.type)
+            self._run.append((FIXED_FORMATS[field.type], target))
         else:
             self._sized(target, field.type, field.nullable_in(self._version), what)
 
     def _nested(self, target: str, field: FieldDefinition) -> None:
         source = self._source
+        self._flush()
         if not field.nullable_in(self._version):
             source.line(f"{target}, p = read_{field.element}(b, p, e)")
             return
         source.line("p += 1")
         source.line(f"if b[p - 1] > 127: {target} = None")
         source.line(f"else: {target}, p = read_{field.element}(b, p, e)")
-
-    def _fixed(self, target: str, wire_type: str) -> None:
-        unpack, size = self._source.unpack(FIXED_FORMATS[wire_type])
-        self._source.line(f"{target}, = {unpack}(b, p); p += {size}")
 
     def _sized(self, target: str, wire_type: str, nullable: bool, what: str) -> None:
         source = self._source
@@ -161,20 +158,19 @@ class _ReaderCompiler:
             if field.is_struct:
                 source.line(f"{item}, p = read_{field.element}(b, p, e)")
             elif field.element in FIXED_FORMATS:
-                self._fixed(item, field.element)
+                self._run.append((FIXED_FORMATS[field.element], item))
             else:
                 self._sized(item, field.element, False, what)
+            self._flush()
             source.line(f"{target}.append({item})")
 
     def _length(self, n: str, format_: str) -> None:
         """Reads a length into variable `n`: -1 for null."""
-        source = self._source
+        self._run.append(("B" if self._flexible else format_, n))
+        self._flush()
         if self._flexible:
-            source.line(f"{n} = b[p] - 1; p += 1")
-            source.line(f"if {n} > 126: {n}, p = read_uvarint(b, p - 1); {n} -= 1")
-        else:
-            unpack, size = source.unpack(format_)
-            source.line(f"{n}, = {unpack}(b, p); p += {size}")
+            self._source.line(f"if {n} > 127: {n}, p = read_uvarint(b, p - 1)")
+            self._source.line(f"{n} -= 1")
 
     def _refuse_length(self, target: str, n: str, nullable: bool, what: str) -> None:
         if nullable:

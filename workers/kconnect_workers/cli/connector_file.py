@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from kconnect.errors import ConfigError
-from kconnect_workers.properties import parse_properties
+from kconnect.properties import parse_properties
 
 
 def read_connector_file(path: Path) -> dict[str, Any]:

@@ -143,6 +143,10 @@ class Config:
             if value is None and attribute not in self._nullable:
                 raise ConfigError("needs a value", key=name)
             state[attribute] = list(value) if isinstance(value, list) else value
+        self._check()
+
+    def _check(self) -> None:
+        """Override to check what no single key can tell: ConfigError for values that do not go together."""
 
     @property
     def originals(self) -> dict[str, Any]:

@@ -1,0 +1,407 @@
+"""What a worker can be told: Kafka Connect's worker keys, and those that only kconnect has."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from kconnect.config import HIGH, LOW, Config, ConfigError, Range, Type, ValidList, key
+from kconnect.plugins import PluginKind, Plugins
+from kconnect.validators import CaseInsensitiveValidString, ValidString, nearest
+
+Long = Annotated[int, Type.LONG]
+Millis = Annotated[int, Type.LONG, Range(0)]
+Short = Annotated[int, Type.SHORT]
+
+PASSED_ON = (
+    "producer.",
+    "consumer.",
+    "admin.",
+    "key.converter.",
+    "value.converter.",
+    "header.converter.",
+    "config.providers.",
+    "listeners.https.",
+    "admin.listeners.https.",
+    "ssl.",
+    "sasl.",
+    "config.storage.",
+    "offset.storage.",
+    "status.storage.",
+)
+"""Beginnings of keys that someone else reads: Kafka clients, converters, providers, the REST server, topics."""
+
+
+def positive_or_broker_default(name: str, value: Any) -> None:
+    """A count of at least one, or -1 for the broker's default."""
+    if value is None or (value < 1 and value != -1):
+        raise ConfigError("must be at least 1, or -1 for the broker's default", key=name, value=value)
+
+
+class Listener(NamedTuple):
+    """Where REST listens; port 0 lets the system choose."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+class WorkerConfig(Config):
+    """The keys that every worker takes. Parse a subclass: `StandaloneConfig` or `DistributedConfig`."""
+
+    bootstrap_servers: list[str] | None = key(
+        default=None,
+        importance=HIGH,
+        doc="Brokers to connect to, host:port separated by commas. Without it, the embedded log starts.",
+    )
+    client_dns_lookup: Literal["use_all_dns_ips", "resolve_canonical_bootstrap_servers_only"] = key(
+        default="use_all_dns_ips", doc="How clients use the addresses that a broker's name stands for."
+    )
+    security_protocol: Annotated[str, CaseInsensitiveValidString("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")] = (
+        key(default="PLAINTEXT", doc="How to talk to the brokers.")
+    )
+
+    key_converter: str = key(type=Type.CLASS, importance=HIGH, doc="Converter of keys, for connectors that name none.")
+    key_converter_plugin_version: str | None = key(
+        default=None, importance=LOW, doc="The version, or range of versions, of the key converter to use."
+    )
+    value_converter: str = key(
+        type=Type.CLASS, importance=HIGH, doc="Converter of values, for connectors that name none."
+    )
+    value_converter_plugin_version: str | None = key(
+        default=None, importance=LOW, doc="The version, or range of versions, of the value converter to use."
+    )
+    header_converter: str = key(
+        default="org.apache.kafka.connect.storage.SimpleHeaderConverter",
+        type=Type.CLASS,
+        importance=LOW,
+        doc="Converter of headers, for connectors that name none.",
+    )
+    header_converter_plugin_version: str | None = key(
+        default=None, importance=LOW, doc="The version, or range of versions, of the header converter to use."
+    )
+
+    task_shutdown_graceful_timeout_ms: Long = key(
+        default=5000,
+        importance=LOW,
+        doc="How long all tasks together may take to stop, in milliseconds; then they are killed.",
+    )
+    offset_flush_interval_ms: Long = key(
+        default=60000, importance=LOW, doc="How often source tasks store their offsets, in milliseconds."
+    )
+    offset_flush_timeout_ms: Long = key(
+        default=5000,
+        importance=LOW,
+        doc="How long storing offsets may take, in milliseconds, before it is given up until next time.",
+    )
+    plugin_path: list[str] | None = key(
+        default=None, importance=LOW, doc="Folders of Java plugins; accepted, and without a meaning here."
+    )
+    plugin_discovery: Annotated[
+        str, CaseInsensitiveValidString("ONLY_SCAN", "SERVICE_LOAD", "HYBRID_WARN", "HYBRID_FAIL")
+    ] = key(
+        default="hybrid_warn",
+        importance=LOW,
+        doc="How the JVM worker finds plugins; accepted, and without a meaning here.",
+    )
+    config_providers: list[str] = key(
+        default=[],
+        importance=LOW,
+        doc="Names of config providers; each has a config.providers.NAME.class and its own settings under .param.",
+    )
+    connector_client_config_override_policy: str = key(
+        default="All",
+        doc="Which client settings connectors may override: All, None, Principal, or another policy's class.",
+    )
+    topic_tracking_enable: bool = key(default=True, importance=LOW, doc="Remember which topics each connector uses.")
+    topic_tracking_allow_reset: bool = key(
+        default=True, importance=LOW, doc="Let users reset the set of topics that a connector used."
+    )
+    topic_creation_enable: bool = key(
+        default=True, importance=LOW, doc="Create the topics of source connectors by their topic.creation settings."
+    )
+
+    metrics_sample_window_ms: Millis = key(
+        default=30000, importance=LOW, doc="The time over which a metric's sample is taken, in milliseconds."
+    )
+    metrics_num_samples: Annotated[int, Range(1)] = key(
+        default=2, importance=LOW, doc="How many samples a metric is worked out from."
+    )
+    metrics_recording_level: Literal["INFO", "DEBUG"] = key(
+        default="INFO", importance=LOW, doc="The finest metrics that are recorded."
+    )
+    metric_reporters: list[str] = key(
+        default=[], importance=LOW, doc="Java classes of metric reporters; accepted, and without a meaning here."
+    )
+
+    listeners: Annotated[list[str], ValidList(allow_empty=False)] = key(
+        default=["http://127.0.0.1:8083"],
+        importance=LOW,
+        doc="Where REST listens: http://HOST:PORT or https://HOST:PORT, separated by commas.",
+    )
+    admin_listeners: list[str] | None = key(
+        default=None, importance=LOW, doc="Where the /admin endpoints listen; with listeners if not given."
+    )
+    rest_advertised_host_name: str | None = key(
+        default=None, importance=LOW, doc="The host name by which other workers reach this one."
+    )
+    rest_advertised_port: int | None = key(
+        default=None, importance=LOW, doc="The port by which other workers reach this one."
+    )
+    rest_advertised_listener: str | None = key(
+        default=None, importance=LOW, doc="Which listener other workers use: http or https."
+    )
+    rest_extension_classes: list[str] = key(default=[], importance=LOW, doc="REST extensions to start, in this order.")
+    access_control_allow_origin: str = key(
+        default="", importance=LOW, doc="Value of the Access-Control-Allow-Origin header; empty for no such header."
+    )
+    access_control_allow_methods: str = key(
+        default="", importance=LOW, doc="Methods that requests from other origins may use; empty for GET, POST, HEAD."
+    )
+    response_http_headers_config: str = key(
+        default="", importance=LOW, doc="Headers to add to REST answers, as in: add X-Frame-Options: DENY."
+    )
+    rest_allowed_hosts: list[str] = key(
+        default=[],
+        importance=LOW,
+        doc="Host names, besides those of the listeners, under which REST may be called; * for all.",
+    )
+    rest_show_passwords: bool = key(
+        default=False, importance=LOW, doc="Return passwords as they are in connector configs, as Kafka Connect does."
+    )
+    rest_admin_token_file: str | None = key(
+        default=None,
+        importance=LOW,
+        doc="File (mode 0600) that holds the token for changes to the worker itself; one is made if not given.",
+    )
+
+    embedded_log_dir: str | None = key(
+        default=None, doc="Folder of the embedded log; a folder of the user's own data if not given."
+    )
+    embedded_log_listeners: list[str] = key(
+        default=["PLAINTEXT://127.0.0.1:0"],
+        doc="Where the embedded log listens, PROTOCOL://HOST:PORT; port 0 lets the system choose.",
+    )
+    task_isolation: Literal["process", "shared"] = key(
+        default="process",
+        doc="process: each task in a process of its own; shared: threads in one process, for many small tasks.",
+    )
+    errors_restart_enable: bool = key(default=True, doc="Restart failed tasks by themselves.")
+    errors_restart_delay_initial_ms: Millis = key(
+        default=1000,
+        importance=LOW,
+        doc="Wait before a failed task is restarted, in milliseconds; doubled each time.",
+    )
+    errors_restart_delay_max_ms: Millis = key(
+        default=300000, importance=LOW, doc="The longest wait before a restart of a failed task, in milliseconds."
+    )
+    validation_timeout_ms: Annotated[int, Type.LONG, Range(1)] = key(
+        default=30000,
+        importance=LOW,
+        doc="How long a plugin may take to validate a configuration, in milliseconds, before it is stopped.",
+    )
+    file_allowed_paths: list[str] = key(
+        default=[], doc="Folders that connectors may read and write, with what is in them; everything if not given."
+    )
+    egress_allow: list[str] = key(
+        default=[], doc="Hosts, HOST or HOST:PORT, that connectors may connect to; every one if not given."
+    )
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the worker brings its own log."""
+        return not self.bootstrap_servers
+
+    def rest_listeners(self) -> list[Listener]:
+        """`listeners`, taken apart; ConfigError for one that is no URL that REST can serve."""
+        return [parse_listener("listeners", url) for url in self.listeners]
+
+    def check_plugins(self, plugins: Plugins) -> None:
+        """ConfigError for a class name in this configuration that no plugin has."""
+        for name, kind, class_name in (
+            ("key.converter", PluginKind.CONVERTER, self.key_converter),
+            ("value.converter", PluginKind.CONVERTER, self.value_converter),
+            ("header.converter", PluginKind.HEADER_CONVERTER, self.header_converter),
+        ):
+            try:
+                plugins.resolve(kind, class_name)
+            except ConfigError as e:
+                raise ConfigError(e.reason, key=name, value=class_name, suggestion=e.suggestion) from e
+
+    def unknown_keys(self) -> list[str]:
+        """One line for each given key that nobody reads, for the log: most are slips."""
+        known = self.config_def.keys
+        return [
+            f"{name} is not a setting of a worker and has no effect" + (f" ({close})" if close else "")
+            for name in self.originals
+            if name not in known and not name.startswith(PASSED_ON)
+            for close in [nearest(name, list(known))]
+        ]
+
+    def client_props(self, client: Literal["producer", "consumer", "admin"]) -> dict[str, Any]:
+        """The settings of a Kafka client, by Java's names: security and the like from the top level, and what is
+        given under the client's prefix over it."""
+        shared = {name: value for name, value in self.originals.items() if name in _CLIENT_KEYS or _is_security(name)}
+        return shared | self.originals_with_prefix(f"{client}.")
+
+
+_CLIENT_KEYS = frozenset({"bootstrap.servers", "client.dns.lookup", "security.protocol"})
+
+
+def _is_security(name: str) -> bool:
+    return name.startswith(("ssl.", "sasl."))
+
+
+def parse_listener(name: str, url: str) -> Listener:
+    """`http://host:port` of the key `name`; an empty host is every interface. ConfigError for anything else."""
+    suggestion = "write it like http://127.0.0.1:8083"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as e:
+        raise ConfigError(f"is not a URL: {e}", key=name, value=url, suggestion=suggestion) from e
+    scheme = parts.scheme.lower()
+    if scheme not in ("http", "https"):
+        raise ConfigError("begins with neither http:// nor https://", key=name, value=url, suggestion=suggestion)
+    if port is None:
+        raise ConfigError("names no port", key=name, value=url, suggestion=suggestion)
+    return Listener(scheme, parts.hostname or "0.0.0.0", port)  # noqa: S104 - Kafka's meaning of an empty host
+
+
+class StandaloneConfig(WorkerConfig):
+    """A worker on its own. On an outside Kafka it keeps source offsets in a file, on the embedded log in topics."""
+
+    offset_storage_file_filename: str | None = key(
+        default=None,
+        importance=HIGH,
+        doc="File of the source offsets, in the JVM worker's format; needed when bootstrap.servers is given.",
+    )
+    offset_storage_topic: str = key(
+        default="connect-offsets", doc="Topic of the embedded log that holds source offsets."
+    )
+    config_storage_topic: str = key(
+        default="connect-configs", doc="Topic of the embedded log that holds connector configs."
+    )
+    status_storage_topic: str = key(
+        default="connect-status", doc="Topic of the embedded log that holds the states of connectors and tasks."
+    )
+
+    def _check(self) -> None:
+        if not self.is_embedded and self.offset_storage_file_filename is None:
+            raise ConfigError(
+                "is required with bootstrap.servers",
+                key="offset.storage.file.filename",
+                suggestion="name a file that the worker may write",
+            )
+
+
+_SIGNATURES = ("HmacMD5", "HmacSHA1", "HmacSHA224", "HmacSHA256", "HmacSHA384", "HmacSHA512")
+
+
+class DistributedConfig(WorkerConfig):
+    """A worker of a pool."""
+
+    group_id: str | None = key(importance=HIGH, doc="Name of the pool: workers with the same one share the work.")
+    session_timeout_ms: int = key(
+        default=10000,
+        importance=HIGH,
+        doc="A worker that was silent for so long, in milliseconds, is taken for dead.",
+    )
+    rebalance_timeout_ms: int = key(
+        default=60000, importance=HIGH, doc="How long workers may take to join a rebalance, in milliseconds."
+    )
+    heartbeat_interval_ms: int = key(
+        default=3000, importance=HIGH, doc="How often a worker says that it lives, in milliseconds."
+    )
+    connect_protocol: Annotated[str, CaseInsensitiveValidString("EAGER", "COMPATIBLE", "SESSIONED")] = key(
+        default="sessioned", importance=LOW, doc="How the pool shares work, by Kafka Connect's names."
+    )
+    scheduled_rebalance_max_delay_ms: Annotated[int, Range(0, 2**31 - 1)] = key(
+        default=300000,
+        importance=LOW,
+        doc="How long the work of a worker that left waits for it to come back, in milliseconds.",
+    )
+    worker_sync_timeout_ms: int = key(
+        default=3000,
+        doc="How long a worker that is behind the config topic may take to catch up before it leaves the group.",
+    )
+    worker_unsync_backoff_ms: int = key(
+        default=300000, doc="How long a worker that could not catch up stays out of the group, in milliseconds."
+    )
+    client_id: str = key(default="", importance=LOW, doc="Name that the worker's clients give to the brokers.")
+    request_timeout_ms: Annotated[int, Range(0)] = key(
+        default=40000, doc="How long a request to a broker may take, in milliseconds."
+    )
+    retry_backoff_ms: Millis = key(
+        default=100, importance=LOW, doc="Wait before a failed request is tried again, in milliseconds."
+    )
+    metadata_max_age_ms: Millis = key(
+        default=300000, importance=LOW, doc="Age at which metadata is asked for anew, in milliseconds."
+    )
+    metadata_recovery_strategy: Annotated[str, CaseInsensitiveValidString("NONE", "REBOOTSTRAP")] = key(
+        default="rebootstrap", importance=LOW, doc="What to do when no known broker answers."
+    )
+
+    offset_storage_topic: str = key(importance=HIGH, doc="Topic that holds source offsets.")
+    offset_storage_partitions: int = key(
+        default=25,
+        importance=LOW,
+        validator=positive_or_broker_default,
+        doc="Partitions of the offsets topic, when it is created; -1 for the broker's default.",
+    )
+    offset_storage_replication_factor: Short = key(
+        default=3,
+        importance=LOW,
+        validator=positive_or_broker_default,
+        doc="Replication factor of the offsets topic, when it is created; -1 for the broker's default.",
+    )
+    config_storage_topic: str = key(importance=HIGH, doc="Topic that holds connector configs.")
+    config_storage_replication_factor: Short = key(
+        default=3,
+        importance=LOW,
+        validator=positive_or_broker_default,
+        doc="Replication factor of the config topic, when it is created; -1 for the broker's default.",
+    )
+    status_storage_topic: str = key(importance=HIGH, doc="Topic that holds the states of connectors and tasks.")
+    status_storage_partitions: int = key(
+        default=5,
+        importance=LOW,
+        validator=positive_or_broker_default,
+        doc="Partitions of the status topic, when it is created; -1 for the broker's default.",
+    )
+    status_storage_replication_factor: Short = key(
+        default=3,
+        importance=LOW,
+        validator=positive_or_broker_default,
+        doc="Replication factor of the status topic, when it is created; -1 for the broker's default.",
+    )
+
+    exactly_once_source_support: Annotated[str, CaseInsensitiveValidString("DISABLED", "PREPARING", "ENABLED")] = key(
+        default="disabled",
+        importance=HIGH,
+        doc="Whether source connectors write in transactions: disabled, preparing (while a pool is rolled), enabled.",
+    )
+    inter_worker_key_generation_algorithm: Annotated[str, ValidString(*_SIGNATURES)] = key(
+        default="HmacSHA256", importance=LOW, doc="How keys for requests between workers are made."
+    )
+    inter_worker_key_size: int | None = key(
+        default=None, importance=LOW, doc="Size of those keys in bits; the algorithm's own if not given."
+    )
+    inter_worker_key_ttl_ms: Annotated[int, Range(0, 2**31 - 1)] = key(
+        default=3600000, importance=LOW, doc="How long such a key is used, in milliseconds; 0 for ever."
+    )
+    inter_worker_signature_algorithm: Annotated[str, ValidString(*_SIGNATURES)] = key(
+        default="HmacSHA256", importance=LOW, doc="How requests between workers are signed."
+    )
+    inter_worker_verification_algorithms: Annotated[list[str], ValidList(*_SIGNATURES, allow_empty=False)] = key(
+        default=["HmacSHA256"], importance=LOW, doc="Signatures that are accepted from other workers."
+    )
+
+    def _check(self) -> None:
+        signature = self.inter_worker_signature_algorithm
+        if signature not in self.inter_worker_verification_algorithms:
+            raise ConfigError(
+                "is not among inter.worker.verification.algorithms, so no worker would accept its own requests",
+                key="inter.worker.signature.algorithm",
+                value=signature,
+            )

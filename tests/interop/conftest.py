@@ -1,0 +1,44 @@
+"""The same tests against the embedded log and against the real Apache Kafka."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from services.embedded_log import running_log
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One broker, and names on it that no other test uses."""
+
+    bootstrap: str
+    admin: AdminClient
+
+    def new_topic(self, partitions: int = 1, **config: str) -> str:
+        name = unique("topic")
+        topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config)
+        self.admin.create_topics([topic])[name].result(30)
+        return name
+
+
+def cluster_at(bootstrap: str) -> Cluster:
+    return Cluster(bootstrap, AdminClient({"bootstrap.servers": bootstrap}))
+
+
+def unique(kind: str) -> str:
+    return f"{kind}-{uuid.uuid4().hex[:10]}"
+
+
+@pytest.fixture(scope="session", params=["embedded", pytest.param("kafka", marks=pytest.mark.needs("kafka"))])
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    if request.param == "kafka":
+        yield cluster_at(request.getfixturevalue("kafka_bootstrap"))
+    else:
+        with running_log(tmp_path_factory.mktemp("embedded-log")) as log:
+            yield cluster_at(log.bootstrap)

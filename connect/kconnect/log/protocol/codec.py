@@ -95,18 +95,23 @@ def response(api_key: int, version: int) -> Codec[Any]:
     return _api_codec("responses", api_key, version)
 
 
-@cache
 def codec(message: type[M], version: int) -> Codec[M]:
     """The codec of a message class; raises UnsupportedVersionError when it has no such version."""
-    table = message.definition
-    if not Versions.parse(table.versions).covers(version):
-        raise UnsupportedVersionError(f"{table.name} has the versions {table.versions}, not {version}")
-    return Codec(message, version)
+    found: Codec[M] = _codec(message, version)
+    return found
 
 
 def versions(api_key: ApiKey) -> Versions:
     """The versions of an API that can be read and written."""
     return Versions.parse(definition("requests", api_names()[api_key]).versions)
+
+
+@cache
+def _codec(message: type[Message], version: int) -> Codec[Any]:
+    table = message.definition
+    if not Versions.parse(table.versions).covers(version):
+        raise UnsupportedVersionError(f"{table.name} has the versions {table.versions}, not {version}")
+    return Codec(message, version)
 
 
 @cache

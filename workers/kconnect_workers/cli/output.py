@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
@@ -16,6 +17,9 @@ class Output(enum.StrEnum):
 
 
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="A table to read, or JSON to work with.")]
+
+WIDE = 10_000
+"""Columns of a pipe or a file: no row is broken, so that grep and awk see it whole."""
 
 STATE_COLORS = {
     "RUNNING": "green",
@@ -45,4 +49,4 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
     if table.row_count == 0:
         typer.echo(empty)
     else:
-        Console().print(table)
+        Console(width=None if sys.stdout.isatty() else WIDE).print(table)

@@ -45,8 +45,8 @@ def plugins(
         )
         return
     print_table(
-        ("type", "class", "version", "distribution"),
-        [(info.kind.value, info.class_name, info.version, info.distribution) for info in infos],
+        ("name", "type", "class", "version"),
+        [(info.class_name.rpartition(":")[2], info.kind.value, info.class_name, info.version) for info in infos],
         empty="No plugins are installed.",
     )
     for fault in found.faults:

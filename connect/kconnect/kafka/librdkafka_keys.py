@@ -8,7 +8,7 @@ acks allow.auto.create.topics api.version.fallback.ms api.version.request api.ve
 auto.commit.enable auto.commit.interval.ms auto.offset.reset batch.num.messages batch.size
 bootstrap.servers broker.address.family broker.address.ttl broker.version.fallback check.crcs
 client.dns.lookup client.id client.rack compression.codec compression.level compression.type
-connections.max.idle.ms coordinator.query.interval.ms debug delivery.report.only.error delivery.timeout.ms
+connections.max.idle.ms coordinator.query.interval.ms debug delivery.timeout.ms
 enable.auto.commit enable.auto.offset.store enable.gapless.guarantee enable.idempotence
 enable.metrics.push enable.partition.eof enable.random.seed enable.sasl.oauthbearer.unsecure.jwt
 enable.ssl.certificate.verification fetch.error.backoff.ms fetch.max.bytes fetch.message.max.bytes

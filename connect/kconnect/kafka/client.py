@@ -1,0 +1,130 @@
+"""A small Kafka client of our own, over raw requests: what librdkafka cannot do, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self, TypeVar
+
+from kconnect.errors import ConfigError, ConnectError, RetriableError
+from kconnect.kafka.connection import Connection
+from kconnect.log.protocol import ErrorCode, Message, requests, responses
+
+M = TypeVar("M", bound=Message)
+
+_GROUP = 0
+_LAST_WITH_ONE_KEY = 3  # newer versions of FindCoordinator ask for several at once
+_PASSING = {
+    ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
+    ErrorCode.COORDINATOR_NOT_AVAILABLE,
+    ErrorCode.NOT_COORDINATOR,
+    ErrorCode.REBALANCE_IN_PROGRESS,
+    ErrorCode.REQUEST_TIMED_OUT,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterDescription:
+    """Who the brokers are: id → host and port. `controller_id` is -1 where none is known."""
+
+    cluster_id: str
+    controller_id: int
+    brokers: Mapping[int, tuple[str, int]]
+
+
+class Client:
+    """Asks a cluster by its bootstrap servers; connects when first used. Used by one thread.
+
+    Every method raises RetriableError when no broker answers or the cluster is not ready for the request, and
+    ConnectError when it refuses. `timeout` is in seconds, per request.
+    """
+
+    def __init__(self, bootstrap_servers: str, *, client_id: str = "kconnect", timeout: float = 10.0) -> None:
+        self._servers = [_host_and_port(server) for server in bootstrap_servers.split(",") if server.strip()]
+        if not self._servers:
+            raise ConfigError("no broker is named", key="bootstrap.servers", suggestion="host:port[,…]")
+        self._client_id = client_id
+        self._timeout = timeout
+        self._connections: dict[tuple[str, int], Connection] = {}
+
+    def describe_cluster(self) -> ClusterDescription:
+        answer = self._ask_any(requests.DescribeCluster(), responses.DescribeCluster)
+        _expect_success(answer.error_code, "describing the cluster", answer.error_message)
+        return ClusterDescription(
+            cluster_id=answer.cluster_id,
+            controller_id=answer.controller_id,
+            brokers={broker.broker_id: (broker.host, broker.port) for broker in answer.brokers},
+        )
+
+    def leave_group(self, group_id: str, member_ids: Sequence[str]) -> None:
+        """Have members leave that cannot say so themselves, such as those of a killed process, so that the others
+        need not wait for their sessions to expire. Members that the group does not know have left already."""
+        members = [requests.LeaveGroup.MemberIdentity(member_id=member_id) for member_id in member_ids]
+        request = requests.LeaveGroup(group_id=group_id, members=members)
+        answer = self._ask(self._coordinator(group_id), request, responses.LeaveGroup)
+        _expect_success(answer.error_code, f"leaving group {group_id!r}")
+        for member in answer.members:
+            if member.error_code != ErrorCode.UNKNOWN_MEMBER_ID:
+                _expect_success(member.error_code, f"member {member.member_id!r} leaving group {group_id!r}")
+
+    def close(self) -> None:
+        """Close every connection. May be called twice."""
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _coordinator(self, group_id: str) -> tuple[str, int]:
+        request = requests.FindCoordinator(key=group_id, key_type=_GROUP)
+        found = self._ask_any(request, responses.FindCoordinator, at_most=_LAST_WITH_ONE_KEY)
+        _expect_success(found.error_code, f"finding the coordinator of group {group_id!r}", found.error_message)
+        return found.host, found.port
+
+    def _ask_any(self, request: Message, response: type[M], *, at_most: int | None = None) -> M:
+        """Ask the bootstrap servers one after another until one answers."""
+        failures: list[RetriableError] = []
+        for server in self._servers:
+            try:
+                return self._ask(server, request, response, at_most=at_most)
+            except RetriableError as error:
+                failures.append(error)
+        raise RetriableError("no broker answers: " + "; ".join(map(str, failures))) from failures[-1]
+
+    def _ask(self, server: tuple[str, int], request: Message, response: type[M], *, at_most: int | None = None) -> M:
+        """Ask one broker; a connection that was kept and has gone stale meanwhile is made once more."""
+        kept = self._connections.get(server)
+        if kept is not None:
+            try:
+                return kept.ask(request, response, at_most=at_most)
+            except RetriableError:
+                del self._connections[server]
+        fresh = Connection(*server, client_id=self._client_id, timeout=self._timeout)
+        self._connections[server] = fresh
+        try:
+            return fresh.ask(request, response, at_most=at_most)
+        except RetriableError:
+            del self._connections[server]
+            raise
+
+
+def _host_and_port(server: str) -> tuple[str, int]:
+    host, colon, port = server.strip().rpartition(":")
+    if not (colon and host and port.isdecimal() and 0 < int(port) < 65536):
+        raise ConfigError("not an address", key="bootstrap.servers", value=server, suggestion="host:port")
+    return host.strip("[]"), int(port)
+
+
+def _expect_success(code: int, doing: str, message: str | None = None) -> None:
+    if code == ErrorCode.NONE:
+        return
+    name = ErrorCode(code).name if code in set(ErrorCode) else f"error {code}"
+    error = RetriableError if code in _PASSING else ConnectError
+    raise error(f"{doing} failed: {name}" + (f" ({message})" if message else ""))

@@ -1,0 +1,52 @@
+"""Our own client against a real Apache Kafka."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from kconnect.errors import ConnectError
+from kconnect.kafka import admin, consumer, producer
+from kconnect.kafka.client import Client
+from services.processes import poll_until
+
+pytestmark = pytest.mark.interop
+
+
+@pytest.fixture
+def client(kafka_bootstrap: str) -> Iterator[Client]:
+    with Client(kafka_bootstrap) as client:
+        yield client
+
+
+def test_the_cluster_describes_itself(client: Client, kafka_bootstrap: str) -> None:
+    description = client.describe_cluster()
+    metadata = admin({"bootstrap.servers": kafka_bootstrap}).list_topics(timeout=10)
+    assert description.cluster_id == metadata.cluster_id
+    assert set(description.brokers) == set(metadata.brokers)
+
+
+def test_a_member_that_was_made_to_leave_is_gone(client: Client, kafka_bootstrap: str) -> None:
+    group = topic = f"left-{uuid.uuid4().hex[:8]}"
+    servers = {"bootstrap.servers": kafka_bootstrap}
+    sending = producer(servers)
+    sending.produce(topic, b"x")
+    assert sending.flush(10) == 0
+    member = consumer({**servers, "group.id": group, "session.timeout.ms": "45000"})
+    try:
+        member.subscribe([topic])
+        assert poll_until(lambda: (member.poll(0.1), bool(member.assignment()))[1], timeout=30, interval=0)
+        client.leave_group(group, [member.memberid()])
+        asking = admin(servers)
+        described = asking.describe_consumer_groups([group])[group].result(30)
+        assert described.members == []
+        client.leave_group(group, ["long-gone"])
+    finally:
+        member.close()
+
+
+def test_a_group_that_cannot_be_is_refused(client: Client) -> None:
+    with pytest.raises(ConnectError, match="group"):
+        client.leave_group("", ["nobody"])

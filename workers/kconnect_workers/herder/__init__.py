@@ -1,0 +1,1 @@
+"""The herder: makes what runs agree with what is configured, and answers for it."""

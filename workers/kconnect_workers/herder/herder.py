@@ -1,0 +1,315 @@
+"""The herder: answers what users ask of connectors, and has supervisors bring it about."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from weakref import WeakValueDictionary
+
+from kconnect.errors import AlreadyExistsError, ConfigError, ConnectError, NotFoundError
+from kconnect.plugins import CONNECTORS, PluginInfo, Plugins
+from kconnect_workers.herder.connector_names import named
+from kconnect_workers.herder.entities import (
+    ConnectorInfo,
+    ConnectorState,
+    ConnectorStateInfo,
+    ConnectorTaskId,
+    TaskInfo,
+    TaskState,
+)
+from kconnect_workers.herder.environment import ConnectorEnvironment
+from kconnect_workers.herder.restart_plan import RestartPlan
+from kconnect_workers.herder.status_writer import StatusWriter
+from kconnect_workers.herder.supervisor import ConnectorSupervisor
+from kconnect_workers.runtime.messages import ConfigInfos
+from kconnect_workers.states import State, Status, TargetState, TaskId
+from kconnect_workers.stores.config_store import ConfigStore
+from kconnect_workers.stores.status_store import StatusStore
+
+_logger = logging.getLogger(__name__)
+
+
+class Herder:
+    """A worker's connectors. Every method belongs to the worker's event loop.
+
+    A change is checked, then stored, then answered; processes follow in the background, and statuses tell of them.
+    Methods raise ConfigError for what cannot be accepted, NotFoundError for a connector, task or plugin that is not
+    there, AlreadyExistsError, and ConnectError when the store or a plugin fails.
+    """
+
+    def __init__(self, worker_id: str, configs: ConfigStore, statuses: StatusStore) -> None:
+        self._worker_id = worker_id
+        self._configs = configs
+        self._statuses = statuses
+        self._writer = StatusWriter(statuses)
+        self._supervisors: dict[str, ConnectorSupervisor] = {}
+        self._plugins = Plugins(())
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def start(self, environment: ConnectorEnvironment) -> None:
+        """Run every stored connector. The stores have been started."""
+        self._environment = environment
+        self._plugins = await environment.plugins()
+        self._writer.start()
+        for name in self._statuses.connectors():
+            if self._configs.state.config(name) is None:
+                self._writer.remove_connector(name)
+        for name in self._configs.state.connectors():
+            self._disown_statuses(name)
+            self._supervisor(name).wake()
+
+    async def stop(self) -> None:
+        """Begin nothing any more; what runs is left to the environment. May be called twice."""
+        await asyncio.gather(*(supervisor.stop() for supervisor in self._supervisors.values()))
+        await self._writer.stop()
+
+    # --- questions
+
+    def connectors(self) -> list[str]:
+        return self._configs.state.connectors()
+
+    def config(self, name: str) -> Mapping[str, str]:
+        config = self._configs.state.config(name)
+        if config is None:
+            raise NotFoundError(f"Connector {name} not found")
+        return config
+
+    def connector(self, name: str) -> ConnectorInfo:
+        config = self.config(name)
+        count = len(self._configs.state.tasks(name))
+        return ConnectorInfo(
+            name=name,
+            config=config,
+            tasks=[ConnectorTaskId(name, number) for number in range(count)],
+            type=self._type(config),
+        )
+
+    def tasks(self, name: str) -> list[TaskInfo]:
+        self.config(name)
+        return [
+            TaskInfo(ConnectorTaskId(name, number), config)
+            for number, config in enumerate(self._configs.state.tasks(name))
+        ]
+
+    def status(self, name: str) -> ConnectorStateInfo:
+        status = self._statuses.connector(name)
+        if status is None:
+            raise NotFoundError(f"No status found for connector {name}")
+        return self._state_info(name, status, self._statuses.tasks(name))
+
+    def task_status(self, id: TaskId) -> TaskState:
+        status = self._statuses.task(id)
+        if status is None:
+            raise NotFoundError(f"No status found for task {id}")
+        return _task_state(status)
+
+    def target_state(self, name: str) -> TargetState:
+        self.config(name)
+        return self._configs.state.target_state(name)
+
+    def topics(self, name: str) -> list[str]:
+        """The topics that the connector's tasks were seen to use since it was made, or since `forget_topics`."""
+        return self._statuses.topics(name)
+
+    def type_of(self, name: str) -> str:
+        """`source`, `sink`, or `unknown` while the connector's class is not installed."""
+        return self._type(self.config(name))
+
+    async def validate(self, props: Mapping[str, str]) -> ConfigInfos:
+        """Check a config without storing it."""
+        if not props.get("connector.class"):
+            shown = props.get("name") or "the config"
+            raise ConfigError(f"{shown} contains no connector type", key="connector.class", suggestion="name a class")
+        if self._resolve(props) is None:
+            self._plugins = await self._environment.plugins()
+            self._plugins.resolve(CONNECTORS, props["connector.class"])
+        return await self._environment.validate(props)
+
+    # --- changes
+
+    async def create(
+        self, name: str, props: Mapping[str, str], target_state: TargetState | None = None
+    ) -> ConnectorInfo:
+        """`name` may be empty: the config is refused then, with all else that is wrong with it."""
+        checked = named(props, name.strip())
+        async with self._changing(checked["name"]):
+            if self._configs.state.config(checked["name"]) is not None:
+                raise AlreadyExistsError(f"Connector {checked['name']} already exists")
+            await self._accept(checked)
+            return await self._store(checked, target_state)
+
+    async def put_config(self, name: str, props: Mapping[str, str]) -> tuple[bool, ConnectorInfo]:
+        """Create the connector, or give it another config; whether it was created."""
+        checked = named(props, name)
+        async with self._changing(name):
+            await self._accept(checked)
+            created = self._configs.state.config(name) is None
+            return created, await self._store(checked, None)
+
+    async def patch_config(self, name: str, patch: Mapping[str, str | None]) -> ConnectorInfo:
+        """Set some keys; None removes one."""
+        async with self._changing(name):
+            merged = {**self.config(name), **patch}
+            checked = named({key: value for key, value in merged.items() if value is not None}, name)
+            await self._accept(checked)
+            return await self._store(checked, None)
+
+    async def delete(self, name: str) -> None:
+        async with self._changing(name):
+            self.config(name)
+            await self._configs.remove_connector(name)
+            self._supervisor(name).wake()
+            self._writer.remove_connector(name)
+        await self._writer.flush()
+
+    async def set_target_state(self, name: str, state: TargetState) -> None:
+        """Pause, resume or stop; kept over restarts of the worker."""
+        async with self._changing(name):
+            if self._configs.state.config(name) is None:
+                raise NotFoundError(f"Unknown connector {name}")
+            await self._configs.put_target_state(name, state)
+            self._supervisor(name).wake()
+
+    async def restart(self, name: str, *, include_tasks: bool, only_failed: bool) -> ConnectorStateInfo:
+        """Restart the connector and tasks that are meant; the status from which it begins."""
+        status = self._statuses.connector(name)
+        if self._configs.state.config(name) is None or status is None:
+            raise NotFoundError(f"Unknown connector: {name}")
+        tasks = self._statuses.tasks(name)
+        plan = RestartPlan.of(status, tasks, include_tasks=include_tasks, only_failed=only_failed)
+        if plan.connector:
+            status = _restarting(status)
+            self._writer.put(status)
+        tasks = [_restarting(task) if _number(task) in plan.tasks else task for task in tasks]
+        self._writer.put(*(task for task in tasks if task.state is State.RESTARTING))
+        await self._writer.flush()
+        if plan.connector or plan.tasks:
+            self._supervisor(name).restart(connector=plan.connector, tasks=plan.tasks)
+        return self._state_info(name, status, tasks)
+
+    async def restart_task(self, id: TaskId) -> None:
+        if self._configs.state.config(id.connector) is None:
+            raise NotFoundError(f"Unknown connector: {id.connector}")
+        if not 0 <= id.task < len(self._configs.state.tasks(id.connector)):
+            raise NotFoundError(f"Unknown task: {id}")
+        self._supervisor(id.connector).restart(connector=False, tasks=(id.task,))
+
+    async def forget_topics(self, name: str) -> None:
+        await self._statuses.remove_topics(name)
+
+    async def settled(self, name: str) -> None:
+        """Returns when the connector runs, or has stopped, as it was last asked to, or has failed at it."""
+        supervisor = self._supervisors.get(name)
+        if supervisor is not None and not supervisor.ended:
+            await supervisor.settled()
+
+    # --- reports of the runtime (StatusListener)
+
+    def on_status(self, id: str | TaskId, state: State, trace: str | None = None) -> None:
+        name = id.connector if isinstance(id, TaskId) else id
+        config = self._configs.state.config(name)
+        if config is None:
+            return  # deleted meanwhile
+        self._writer.put(
+            Status(
+                id=id,
+                state=state,
+                worker_id=self._worker_id,
+                trace=trace,
+                version=self._version(config),
+            )
+        )
+
+    def on_reconfiguration_requested(self, connector: str) -> None:
+        if self._configs.state.config(connector) is not None:
+            self._supervisor(connector).reconfigure()
+
+    # --- inside
+
+    def _changing(self, name: str) -> asyncio.Lock:
+        """One change of a connector at a time; a plugin that hangs while it validates holds up no other."""
+        return self._locks.setdefault(name, asyncio.Lock())
+
+    async def _accept(self, props: Mapping[str, str]) -> None:
+        infos = await self.validate(props)
+        errors = [error for _, value in infos.configs for error in value.errors]
+        if errors:
+            listed = "\n".join(errors)
+            raise ConfigError(
+                f"Connector configuration is invalid and contains the following {len(errors)} error(s):\n{listed}\n"
+                "`PUT /connector-plugins/{class}/config/validate` shows them key by key"
+            )
+
+    async def _store(self, props: Mapping[str, str], target_state: TargetState | None) -> ConnectorInfo:
+        name = props["name"]
+        await self._configs.put_connector(name, props, target_state)
+        self._supervisor(name).wake()
+        return self.connector(name)
+
+    def _supervisor(self, name: str) -> ConnectorSupervisor:
+        supervisor = self._supervisors.get(name)
+        if supervisor is None or supervisor.ended:
+            supervisor = self._supervisors[name] = ConnectorSupervisor(
+                name,
+                self._configs,
+                self._environment,
+                self.on_status,
+                on_tasks_gone=self._writer.remove_tasks_from,
+            )
+        return supervisor
+
+    def _disown_statuses(self, name: str) -> None:
+        """What an earlier worker left running does not run any more."""
+        status = self._statuses.connector(name)
+        statuses = [*([] if status is None else [status]), *self._statuses.tasks(name)]
+        self._writer.put(
+            *(
+                Status(id=left.id, state=State.UNASSIGNED, worker_id=self._worker_id, version=left.version)
+                for left in statuses
+                if left.state is not State.STOPPED
+            )
+        )
+
+    def _resolve(self, config: Mapping[str, str]) -> PluginInfo | None:
+        try:
+            return self._plugins.resolve(CONNECTORS, config.get("connector.class", ""))
+        except ConnectError:
+            return None
+
+    def _type(self, config: Mapping[str, str]) -> str:
+        plugin = self._resolve(config)
+        return "unknown" if plugin is None else plugin.kind.value
+
+    def _version(self, config: Mapping[str, str]) -> str | None:
+        plugin = self._resolve(config)
+        return None if plugin is None else plugin.version
+
+    def _state_info(self, name: str, status: Status, tasks: list[Status]) -> ConnectorStateInfo:
+        config = self._configs.state.config(name)
+        return ConnectorStateInfo(
+            name=name,
+            connector=ConnectorState(status.state.value, status.worker_id, status.version, status.trace),
+            tasks=[_task_state(task) for task in tasks],
+            type="unknown" if config is None else self._type(config),
+        )
+
+
+def _number(status: Status) -> int:
+    assert isinstance(status.id, TaskId)
+    return status.id.task
+
+
+def _task_state(status: Status) -> TaskState:
+    return TaskState(_number(status), status.state.value, status.worker_id, status.version, status.trace)
+
+
+def _restarting(status: Status) -> Status:
+    return Status(
+        id=status.id,
+        state=State.RESTARTING,
+        worker_id=status.worker_id,
+        generation=status.generation,
+        trace=status.trace,
+        version=status.version,
+    )

@@ -1,0 +1,66 @@
+"""Passwords in connector configs: which keys hold one, hiding their values, and putting stored values back."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable, Mapping
+
+from kconnect.errors import ConnectError
+from kconnect_workers.runtime.messages import ConfigKeyInfo
+
+_logger = logging.getLogger(__name__)
+
+HIDDEN = "[hidden]"
+
+_UNDECLARED = re.compile(
+    r"(password|passphrase|secret|token|credential|private[._-]?key|api[._-]?key|access[._-]?key|jaas)", re.IGNORECASE
+)
+"""Keys that no plugin declares (client overrides, say) are judged by their names."""
+
+_NESTED = re.compile(r"((?:transforms|predicates)\.[^.]+\.)type|((?:key\.|value\.|header\.)converter)")
+_REFERENCE = re.compile(r"\$\{[^{}]+\}")
+
+
+class Secrets:
+    """`describe` gives the keys that a plugin takes; each plugin is asked for once."""
+
+    def __init__(self, describe: Callable[[str], Awaitable[list[ConfigKeyInfo]]]) -> None:
+        self._describe = describe
+        self._declared: dict[str, dict[str, bool]] = {}
+
+    async def hide(self, props: Mapping[str, str]) -> dict[str, str]:
+        """`props` with passwords as `[hidden]`. A value that only refers to a config provider is shown."""
+        secret = await self._secret_keys(props)
+        return {
+            key: HIDDEN if key in secret and value and not _REFERENCE.fullmatch(value) else value
+            for key, value in props.items()
+        }
+
+    async def restore(self, props: Mapping[str, str], stored: Mapping[str, str] | None) -> dict[str, str]:
+        """`props` with `[hidden]` replaced by what is stored under the key: it came from an answer of `hide`."""
+        known = stored or {}
+        return {key: known.get(key, value) if value == HIDDEN else value for key, value in props.items()}
+
+    async def _secret_keys(self, props: Mapping[str, str]) -> set[str]:
+        declared: dict[str, bool] = {}
+        for key, value in props.items():
+            nested = _NESTED.fullmatch(key)
+            if key == "connector.class":
+                declared |= await self._passwords(value)
+            elif nested:
+                prefix = nested[1] or f"{nested[2]}."
+                declared |= {prefix + name: secret for name, secret in (await self._passwords(value)).items()}
+        return {key for key in props if declared.get(key, bool(_UNDECLARED.search(key)))}
+
+    async def _passwords(self, plugin: str) -> dict[str, bool]:
+        """Whether each key that the plugin declares holds a password."""
+        if plugin not in self._declared:
+            try:
+                keys = await self._describe(plugin)
+            except ConnectError as e:
+                # Not remembered: the plugin may be installed later. Names decide meanwhile.
+                _logger.debug("the keys of %s are not known: %s", plugin, e)
+                return {}
+            self._declared[plugin] = {key.name: key.type == "PASSWORD" for key in keys}
+        return self._declared[plugin]

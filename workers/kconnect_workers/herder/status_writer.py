@@ -1,0 +1,64 @@
+"""Writes statuses in the order in which they were reported."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from kconnect.errors import ConnectError
+from kconnect_workers.states import Status, TaskId
+from kconnect_workers.stores.status_store import StatusStore
+
+_logger = logging.getLogger(__name__)
+
+
+class StatusWriter:
+    """A queue in front of a StatusStore: reports come from callbacks that cannot wait.
+
+    A write that fails is logged and left: the status is stale, and the next one replaces it. Belongs to one loop.
+    """
+
+    def __init__(self, store: StatusStore) -> None:
+        self._store = store
+        self._queue: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Returns when everything reported so far is written. May be called twice."""
+        if self._task is not None:
+            await self.flush()
+            self._task.cancel()
+            self._task = None
+
+    def put(self, *statuses: Status) -> None:
+        self._queue.put_nowait(lambda: self._store.put(*statuses))
+
+    def remove_connector(self, name: str) -> None:
+        self._queue.put_nowait(lambda: self._store.remove_connector(name))
+
+    def remove_tasks_from(self, name: str, number: int) -> None:
+        """Forget the tasks of this number and above."""
+
+        async def remove() -> None:
+            ids = [status.id for status in self._store.tasks(name)]
+            gone = [id for id in ids if isinstance(id, TaskId) and id.task >= number]
+            await self._store.remove_tasks(*gone)
+
+        self._queue.put_nowait(remove)
+
+    async def flush(self) -> None:
+        await self._queue.join()
+
+    async def _run(self) -> None:
+        while True:
+            write = await self._queue.get()
+            try:
+                await write()
+            except ConnectError as e:
+                _logger.error("a status could not be stored: %s", e)
+            finally:
+                self._queue.task_done()

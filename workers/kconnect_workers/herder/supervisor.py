@@ -1,0 +1,181 @@
+"""One connector's supervisor: makes what runs agree with what is configured for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from kconnect.errors import ConnectError
+from kconnect_workers.herder.environment import ConnectorEnvironment
+from kconnect_workers.states import State, TargetState, TaskId
+from kconnect_workers.stores.config_store import ConfigStore
+
+_logger = logging.getLogger(__name__)
+
+Report = Callable[[str | TaskId, State, str | None], None]
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """What was asked for since the supervisor last looked."""
+
+    restart_connector: bool = False
+    restart_tasks: set[int] = field(default_factory=set)
+    reconfigure: bool = False
+
+
+class ConnectorSupervisor:
+    """Runs one connector and its tasks as the config store says, one change at a time.
+
+    Whoever changes the store calls `wake`; the supervisor looks at what is stored then, so that several changes may
+    become one. It ends by itself when the connector is deleted and all of it has stopped. Failures become the
+    connector's status: the supervisor goes on, and tries again when it is woken.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        configs: ConfigStore,
+        environment: ConnectorEnvironment,
+        report: Report,
+        *,
+        on_tasks_gone: Callable[[str, int], None],
+    ) -> None:
+        """`on_tasks_gone(name, n)` is called when tasks n and above no longer exist."""
+        self._name = name
+        self._configs = configs
+        self._environment = environment
+        self._report = report
+        self._on_tasks_gone = on_tasks_gone
+        self._wanted = _Wanted()
+        self._woken = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._running: Mapping[str, str] | None = None
+        """The config that the connector's process was started with, None while there is none."""
+        self._running_target = TargetState.STOPPED
+        self._running_tasks: dict[int, tuple[Mapping[str, str], Mapping[str, str]]] = {}
+        """The connector's and the task's config that each task was started with."""
+        self._task = asyncio.create_task(self._supervise(), name=f"supervisor of {name}")
+
+    @property
+    def ended(self) -> bool:
+        return self._task.done()
+
+    def wake(self) -> None:
+        self._settled.clear()
+        self._woken.set()
+
+    def restart(self, *, connector: bool, tasks: tuple[int, ...] = ()) -> None:
+        self._wanted.restart_connector |= connector
+        self._wanted.restart_tasks.update(tasks)
+        self.wake()
+
+    def reconfigure(self) -> None:
+        """Ask the connector for its tasks' configs again."""
+        self._wanted.reconfigure = True
+        self.wake()
+
+    async def settled(self) -> None:
+        """Returns when all that was asked for has been done, or has failed."""
+        await self._settled.wait()
+
+    async def stop(self) -> None:
+        """Stop looking after the connector; what runs goes on. May be called twice."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def _supervise(self) -> None:
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            wanted, self._wanted = self._wanted, _Wanted()
+            try:
+                await self._reconcile(wanted)
+            except ConnectError as e:
+                _logger.error("[%s] %s", self._name, e)
+                self._report(self._name, State.FAILED, str(e))
+            except Exception as e:
+                _logger.exception("[%s] the supervisor met an error of its own", self._name)
+                self._report(self._name, State.FAILED, f"{type(e).__name__}: {e}")
+            if not self._woken.is_set():
+                self._settled.set()
+                if self._configs.state.config(self._name) is None:
+                    return
+
+    async def _reconcile(self, wanted: _Wanted) -> None:
+        props = self._configs.state.config(self._name)
+        target = self._configs.state.target_state(self._name)
+        if props is None:
+            await self._stop_all()
+        elif target is TargetState.STOPPED:
+            await self._stop_all()
+            if self._configs.state.tasks(self._name):
+                await self._configs.put_tasks(self._name, [])
+            self._on_tasks_gone(self._name, 0)
+            self._report(self._name, State.STOPPED, None)
+        else:
+            changed = await self._run_connector(props, target, restart=wanted.restart_connector)
+            configured = True
+            if target is TargetState.STARTED and (changed or wanted.reconfigure):
+                configured = await self._configure_tasks(props)
+            await self._run_tasks(props, target, wanted.restart_tasks, replace=configured)
+
+    async def _run_connector(self, props: Mapping[str, str], target: TargetState, *, restart: bool) -> bool:
+        """Start, restart, pause or resume the connector; whether its tasks may have changed by that."""
+        was = self._running_target
+        if self._running is not None and not restart and self._running == props:
+            if was is not target:
+                await self._environment.set_target_state(self._name, target)
+                self._running_target = target
+            return was is not target
+        if self._running is not None:
+            self._running = None
+            await self._environment.stop_connector(self._name)
+        if was is not target and self._running_tasks:
+            await self._environment.set_target_state(self._name, target)
+        await self._environment.start_connector(self._name, props, target)
+        self._running, self._running_target = props, target
+        return True
+
+    async def _configure_tasks(self, props: Mapping[str, str]) -> bool:
+        """Write the task configs that the connector wants now, if they are others than the stored ones. False, and
+        the connector FAILED, when it cannot say: its tasks go on as they were."""
+        most = int(props.get("tasks.max", "1"))
+        try:
+            configs = await self._environment.task_configs(self._name, most)
+        except ConnectError as e:
+            self._report(self._name, State.FAILED, str(e))
+            return False
+        state = self._configs.state
+        if state.inconsistent(self._name) or configs != [dict(config) for config in state.tasks(self._name)]:
+            await self._configs.put_tasks(self._name, configs)
+        return True
+
+    async def _run_tasks(
+        self, props: Mapping[str, str], target: TargetState, restart: set[int], *, replace: bool
+    ) -> None:
+        """Start the tasks that are configured and do not run, and those of `restart` anew; with `replace` stop or
+        replace those that run with another configuration."""
+        configured = dict(enumerate(self._configs.state.tasks(self._name)))
+        outdated = [
+            number
+            for number, started in self._running_tasks.items()
+            if number in restart or (replace and started != (props, configured.get(number)))
+        ]
+        if outdated:
+            for number in outdated:
+                del self._running_tasks[number]
+            await self._environment.stop_tasks([TaskId(self._name, number) for number in outdated])
+        self._on_tasks_gone(self._name, len(configured))
+        for number in configured.keys() - self._running_tasks.keys():
+            await self._environment.start_task(TaskId(self._name, number), props, configured[number], target)
+            self._running_tasks[number] = (props, configured[number])
+
+    async def _stop_all(self) -> None:
+        tasks = [TaskId(self._name, number) for number in self._running_tasks]
+        self._running_tasks.clear()
+        self._running, self._running_target = None, TargetState.STOPPED
+        await self._environment.stop_tasks(tasks)
+        await self._environment.stop_connector(self._name)

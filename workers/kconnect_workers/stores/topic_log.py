@@ -1,0 +1,216 @@
+"""Entry logs in compacted topics: one consumer, one producer and one thread for all logs of a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from kconnect import kafka
+from kconnect.errors import ConnectError
+from kconnect.kafka.settings import known
+from kconnect_workers.stores.entry_log import Apply, Entry, EntryLog
+
+_logger = logging.getLogger(__name__)
+
+_POLL_SECONDS = 0.1
+_BATCH = 500
+_BROKER_SECONDS = 30.0
+
+_Partition = tuple[str, int]
+
+
+class TopicLogs:
+    """The entry logs of a worker. `client_props` are Java client settings, `bootstrap.servers` among them.
+
+    Belongs to one event loop; librdkafka's handles may be called from any thread, and blocking calls are made in
+    others than the loop's.
+    """
+
+    def __init__(self, client_props: Mapping[str, str]) -> None:
+        self._props = dict(client_props)
+        self._consumer: Consumer | None = None
+        self._producer: Producer | None = None
+        self._reader: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._applies: dict[str, Apply] = {}
+        self._positions: dict[_Partition, int] = {}
+        self._waiters: list[tuple[Mapping[_Partition, int], asyncio.Future[None]]] = []
+
+    def opener(self, topic: str) -> Callable[[Apply], EntryLog]:
+        """What a store opens its log with."""
+        return lambda apply: _TopicLog(self, topic, apply)
+
+    async def stop(self) -> None:
+        """Logs end with what they have read. May be called twice."""
+        self._stopping.set()
+        if self._reader is not None:
+            await asyncio.to_thread(self._reader.join)
+        for _, waiter in self._waiters:
+            waiter.cancel()
+
+    async def follow(self, topic: str, apply: Apply) -> None:
+        """Apply what is in `topic`, and all that comes; returns when what is there now has been applied."""
+        self._applies[topic] = apply
+        consumer = self._open_consumer()
+        try:
+            partitions = await asyncio.to_thread(_assign, consumer, topic)
+        except KafkaException as e:
+            raise ConnectError(f"topic {topic} cannot be read: {e.args[0].str()}") from e
+        for partition in partitions:
+            self._positions.setdefault((topic, partition), 0)
+        await self.read_to_end(topic)
+
+    async def read_to_end(self, topic: str) -> None:
+        partitions = [partition for name, partition in self._positions if name == topic]
+        try:
+            ends = await asyncio.to_thread(_ends, self._open_consumer(), topic, partitions)
+        except KafkaException as e:
+            raise ConnectError(f"the end of topic {topic} cannot be found: {e.args[0].str()}") from e
+        await self._reached(ends)
+
+    async def append(self, topic: str, entries: Sequence[Entry]) -> None:
+        """Returns when every entry is acknowledged by the broker and applied here."""
+        if not entries:
+            return
+        ends = await asyncio.to_thread(_produce, self._open_producer(), topic, entries)
+        await self._reached(ends)
+
+    async def _reached(self, ends: Mapping[_Partition, int]) -> None:
+        if self._has_reached(ends):
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append((ends, waiter))
+        try:
+            async with asyncio.timeout(_BROKER_SECONDS):
+                await waiter
+        except TimeoutError:
+            behind = ", ".join(f"{topic}-{partition}@{end}" for (topic, partition), end in ends.items())
+            raise ConnectError(f"{behind} was not read within {_BROKER_SECONDS:g} s: is the broker well?") from None
+        finally:
+            self._waiters = [item for item in self._waiters if item[1] is not waiter]
+
+    def _has_reached(self, ends: Mapping[_Partition, int]) -> bool:
+        return all(self._positions.get(partition, 0) >= end for partition, end in ends.items())
+
+    def _open_consumer(self) -> Consumer:
+        if self._consumer is None:
+            self._consumer = kafka.consumer(
+                {
+                    **known(self._props, "consumer"),
+                    "group.id": "kconnect-worker",  # needed to assign by hand; nothing is committed
+                    "enable.partition.eof": "true",
+                    "isolation.level": "read_committed",
+                },
+                logger=_logger,
+            )
+            loop = asyncio.get_running_loop()
+            self._reader = threading.Thread(
+                target=self._read, args=(self._consumer, loop), name="topic-logs", daemon=True
+            )
+            self._reader.start()
+        return self._consumer
+
+    def _open_producer(self) -> Producer:
+        if self._producer is None:
+            self._producer = kafka.producer({**known(self._props, "producer"), "linger.ms": "0"}, logger=_logger)
+        return self._producer
+
+    def _read(self, consumer: Consumer, loop: asyncio.AbstractEventLoop) -> None:
+        """The reader's thread."""
+        while not self._stopping.is_set():
+            first = consumer.poll(_POLL_SECONDS)
+            if first is not None:
+                loop.call_soon_threadsafe(self._deliver, [first, *consumer.consume(_BATCH, 0)])
+        consumer.close()
+
+    def _deliver(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            self._deliver_one(message)
+        for ends, waiter in self._waiters:
+            if not waiter.done() and self._has_reached(ends):
+                waiter.set_result(None)
+
+    def _deliver_one(self, message: Message) -> None:
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        error = message.error()
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:
+            _logger.warning("reading %s-%s: %s", topic, partition, error.str())
+            return
+        if topic is None or partition is None or offset is None:
+            return
+        if error is None:
+            key, value = message.key(), message.value()
+            if key is not None:
+                self._applies[topic](_bytes(key), None if value is None else _bytes(value))
+            offset += 1
+        self._positions[topic, partition] = max(offset, self._positions.get((topic, partition), 0))
+
+
+class _TopicLog:
+    """One topic as an EntryLog."""
+
+    def __init__(self, logs: TopicLogs, topic: str, apply: Apply) -> None:
+        self._logs = logs
+        self._topic = topic
+        self._apply = apply
+
+    async def start(self) -> None:
+        await self._logs.follow(self._topic, self._apply)
+
+    async def append(self, entries: Sequence[Entry]) -> None:
+        await self._logs.append(self._topic, entries)
+
+    async def read_to_end(self) -> None:
+        await self._logs.read_to_end(self._topic)
+
+    async def stop(self) -> None:
+        """The reader is shared: `TopicLogs.stop` ends it."""
+
+
+def _assign(consumer: Consumer, topic: str) -> list[int]:
+    metadata = consumer.list_topics(topic, timeout=_BROKER_SECONDS).topics[topic]
+    if metadata.error is not None:
+        raise KafkaException(metadata.error)
+    partitions = sorted(metadata.partitions)
+    consumer.incremental_assign([TopicPartition(topic, partition, 0) for partition in partitions])
+    return partitions
+
+
+def _ends(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dict[_Partition, int]:
+    ends = {}
+    for partition in partitions:
+        _, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_BROKER_SECONDS)
+        ends[topic, partition] = high
+    return ends
+
+
+def _produce(producer: Producer, topic: str, entries: Sequence[Entry]) -> dict[_Partition, int]:
+    """Send `entries` and wait for their acknowledgement; the offsets after them, by partition."""
+    ends: dict[_Partition, int] = {}
+    errors: list[KafkaError] = []
+
+    def delivered(error: KafkaError | None, message: Message) -> None:
+        partition, offset = message.partition(), message.offset()
+        if error is not None:
+            errors.append(error)
+        elif partition is not None and offset is not None:
+            ends[topic, partition] = max(offset + 1, ends.get((topic, partition), 0))
+
+    for key, value in entries:
+        producer.produce(topic, value, key, on_delivery=delivered)
+    waiting = producer.flush(_BROKER_SECONDS)
+    if errors:
+        raise ConnectError(f"topic {topic} cannot be written: {errors[0].str()}")
+    if waiting:
+        raise ConnectError(
+            f"topic {topic} has not acknowledged after {_BROKER_SECONDS:g} s; it may yet take what was sent"
+        )
+    return ends
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value.encode() if isinstance(value, str) else value

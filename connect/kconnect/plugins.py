@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from kconnect.errors import ConfigError, ConnectError
 
@@ -33,8 +32,7 @@ class PluginKind(enum.Enum):
 CONNECTORS = frozenset({PluginKind.SOURCE, PluginKind.SINK})
 
 
-@dataclass(frozen=True)
-class Plugin:
+class Plugin(NamedTuple):  # dataclasses would cost every listing 10 ms
     """One class that a distribution offers, as its hook declares it.
 
     `target` is `module:Class`; `java` are the class names that it stands in for; `aliases` are short names
@@ -66,30 +64,25 @@ class PluginSource(Protocol):
     def load(self) -> Any: ...
 
 
-@dataclass(frozen=True)
-class PluginInfo:
+class PluginInfo(NamedTuple):
     """One class that can be named in a configuration."""
 
     class_name: str
     """`module:Class`."""
     kind: PluginKind
     distribution: str
+    version: str
+    """Of the distribution."""
     java_names: tuple[str, ...] = ()
     aliases: frozenset[str] = frozenset()
-    read_version: Callable[[], str] = field(default=lambda: "", repr=False, compare=False)
 
     @property
-    def java_name(self) -> str | None:
-        return self.java_names[0] if self.java_names else None
-
-    @property
-    def version(self) -> str:
-        """The version of the distribution that brings the class."""
-        return self.read_version()
+    def name(self) -> str:
+        """The name to show: that of the Java class which it stands in for, its own if there is none."""
+        return self.java_names[0] if self.java_names else self.class_name
 
 
-@dataclass(frozen=True)
-class PluginFault:
+class PluginFault(NamedTuple):
     """A plugin that could not be listed, and why. The others are not affected."""
 
     distribution: str
@@ -202,8 +195,8 @@ _SUFFIXES: Mapping[PluginKind, tuple[str, ...]] = {
 
 
 def _collect(entry_point: PluginSource, infos: list[PluginInfo], faults: list[PluginFault]) -> None:
-    dist = entry_point.dist
-    distribution = "unknown" if dist is None else str(dist.name)
+    metadata = {} if entry_point.dist is None else entry_point.dist.metadata  # parsed anew by every access
+    distribution, version = metadata.get("Name", "unknown"), metadata.get("Version", "unknown")
 
     def fault(reason: str) -> None:
         faults.append(PluginFault(distribution, entry_point.name, reason))
@@ -229,7 +222,7 @@ def _collect(entry_point: PluginSource, infos: list[PluginInfo], faults: list[Pl
                 except ConnectError as e:
                     fault(f"{hook}: {e}")
                     continue
-                infos.append(_info(plugin, plugin_kind, distribution, dist))
+                infos.append(_info(plugin, plugin_kind, distribution, version))
 
 
 def _manager(plugin: object, name: str) -> pluggy.PluginManager:
@@ -258,16 +251,16 @@ def _connector_kind(plugin: Plugin, distribution: str) -> PluginKind:
     raise ConnectError(f"{plugin.target} is neither a SourceConnector nor a SinkConnector")
 
 
-def _info(plugin: Plugin, kind: PluginKind, distribution: str, dist: Any) -> PluginInfo:
+def _info(plugin: Plugin, kind: PluginKind, distribution: str, version: str) -> PluginInfo:
     simple = {_simple(name) for name in (plugin.target.partition(":")[2], *plugin.java_names)}
     pruned = {name.removesuffix(suffix) or name for name in simple for suffix in _SUFFIXES[kind]}
     return PluginInfo(
         class_name=plugin.target,
         kind=kind,
         distribution=distribution,
+        version=version,
         java_names=plugin.java_names,
         aliases=frozenset(simple | pruned | set(plugin.aliases)),
-        read_version=lambda: "unknown" if dist is None else str(dist.version),
     )
 
 

@@ -27,7 +27,15 @@ class RunningLog:
 def running_log(folder: Path) -> Iterator[RunningLog]:
     """Serve on a free port, with the data in `folder`/data, until the block ends."""
     data = folder / "data"
-    command = [sys.executable, "-m", "kconnect.log", "--listeners", "PLAINTEXT://127.0.0.1:0", "--data", data]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "kconnect.log",
+        "--listeners",
+        "PLAINTEXT://127.0.0.1:0",
+        "--data",
+        data,
+    ]
     with ServiceProcess("embedded log", command, log=folder / "log.out") as process:
         process.wait_until(lambda: _READY.search(process.output()) is not None, timeout=30)
         ready = _READY.search(process.output())

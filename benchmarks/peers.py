@@ -1,0 +1,152 @@
+"""The two systems that are compared, each with a broker and a worker, started alike and measured alike."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from benchmarks.usage import cpu_seconds, memory_mib, tree
+from services.kafka.broker import running_kafka
+from services.kafka.connect import running_connect
+from services.processes import ServiceProcess, free_ports, poll_until
+
+__all__ = ["JVM_BROKER_HEAP", "Broker", "System", "jvm_system", "our_system"]
+
+JVM_BROKER_HEAP = ("-Xms1G", "-Xmx1G")  # Apache Kafka's own default
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    bootstrap: str
+    pid: int
+    admin: AdminClient = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "admin", AdminClient({"bootstrap.servers": self.bootstrap}))
+
+    def cpu(self) -> float:
+        """Seconds used since its start."""
+        return cpu_seconds(tree(self.pid))
+
+    def new_topic(self, name: str) -> str:
+        self.admin.create_topics([NewTopic(name, 1, 1)])[name].result(60)
+        return name
+
+    def records_in(self, topic: str) -> int:
+        """By its end offset."""
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "benchmark"})
+        try:
+            return int(consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=30)[1])
+        finally:
+            consumer.close()
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A broker and a worker, warm, with REST at `url`."""
+
+    broker: Broker
+    url: str
+    worker_pid: int
+    # What a tuned connector of this system has besides the config that both share.
+    tuning: Mapping[str, str]
+
+    def worker_cpu(self) -> float:
+        """Seconds used by the worker and all that it started, the broker excepted."""
+        return cpu_seconds(tree(self.worker_pid, without=[self.broker.pid]))
+
+    def memory(self) -> float:
+        """MiB of worker and broker together."""
+        both = {process.pid: process for pid in (self.worker_pid, self.broker.pid) for process in tree(pid)}
+        return memory_mib(both.values())
+
+    def create(self, name: str, config: Mapping[str, str]) -> None:
+        body = {"name": name, "config": {**config, **self.tuning, "tasks.max": "1"}}
+        httpx.post(f"{self.url}/connectors", json=body, timeout=60).raise_for_status()
+
+    def delete(self, name: str) -> None:
+        """Returns when its task has ended."""
+        httpx.delete(f"{self.url}/connectors/{name}", timeout=60).raise_for_status()
+
+        def gone() -> bool:
+            return httpx.get(f"{self.url}/connectors/{name}/status", timeout=60).status_code == 404
+
+        if not poll_until(gone, timeout=60):
+            raise TimeoutError(f"{name} is still there a minute after its deletion")
+
+    def failure_of(self, name: str) -> str | None:
+        """The trace of its task, when that has failed."""
+        answer = httpx.get(f"{self.url}/connectors/{name}/status", timeout=60)
+        if answer.status_code != 200:
+            return None
+        status = answer.json()
+        for part in (status["connector"], *status["tasks"]):
+            if part["state"] == "FAILED":
+                return str(part.get("trace"))
+        return None
+
+
+@contextmanager
+def our_system(folder: Path, *, connectors: tuple[Path, ...] = ()) -> Iterator[System]:
+    """`kconnect standalone` with its embedded log, all settings as shipped."""
+    rest_port, log_port = free_ports(2)
+    url, bootstrap = f"http://127.0.0.1:{rest_port}", f"127.0.0.1:{log_port}"
+    config = folder / "worker.properties"
+    settings = {
+        "listeners": url,
+        "embedded.log.listeners": f"PLAINTEXT://{bootstrap}",
+        "embedded.log.dir": folder / "log",
+        "key.converter": "org.apache.kafka.connect.json.JsonConverter",
+        "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+    }
+    config.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+    command: list[str | Path] = [Path(sys.executable).parent / "kconnect", "standalone", config, *connectors]
+    with ServiceProcess("kconnect", command, log=folder / "worker.log") as process:
+        process.wait_until(lambda: _answers(url), timeout=60)
+        yield System(Broker(bootstrap, _listener(process.pid, log_port)), url, process.pid, {})
+
+
+@contextmanager
+def jvm_system(
+    folder: Path,
+    *,
+    mode: str = "distributed",
+    plugins: tuple[str, ...] = ("connect-file",),
+    tuning: Mapping[str, str] | None = None,
+    connectors: tuple[Path, ...] = (),
+) -> Iterator[System]:
+    """Apache Kafka and Kafka Connect."""
+    with (
+        running_kafka(folder, heap=JVM_BROKER_HEAP) as kafka,
+        running_connect(folder, kafka.bootstrap, mode=mode, plugins=plugins, connectors=connectors) as connect,
+    ):
+        broker = Broker(kafka.bootstrap, kafka.process.pid)
+        yield System(broker, connect.url, connect.process.pid, tuning or {})
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health", timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _listener(worker: int, port: int) -> int:
+    """The process under the worker that listens on the log's port."""
+    for process in tree(worker):
+        try:
+            connections = process.net_connections(kind="tcp")
+        except psutil.NoSuchProcess:
+            continue
+        if any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in connections):
+            return int(process.pid)
+    raise LookupError(f"no process under {worker} listens on {port}")

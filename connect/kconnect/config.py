@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, Self, Union, dataclass_transform, get_args, get_origin
 
@@ -49,6 +49,7 @@ def key(
     type: Type | None = None,
     validator: Validator | None = None,
     group: str | None = None,
+    order_in_group: int | None = None,
     width: Width = Width.NONE,
     display_name: str = "",
     dependents: tuple[str, ...] = (),
@@ -60,7 +61,7 @@ def key(
     `name` is the attribute's name with dots for underscores unless given. The type comes from the annotation
     (`int` is Kafka's INT; `Annotated[int, Type.LONG]` or `type` say otherwise), as do validators: `Annotated`
     metadata, the choices of a `Literal`. A key without a default must be given; one that is `… | None` may be
-    null.
+    null. Keys of a group are numbered in the order of declaration unless `order_in_group` says otherwise.
     """
     return _Declaration(
         name=name,
@@ -71,6 +72,7 @@ def key(
             "doc": doc,
             "validator": validator,
             "group": group,
+            "order_in_group": -1 if order_in_group is None else order_in_group,
             "width": width,
             "display_name": display_name,
             "dependents": dependents,
@@ -253,14 +255,17 @@ def _shape(annotation: Any) -> _Shape:
     return _Shape(_TYPES.get(annotation), [])
 
 
-def _numbered(keys: Any) -> list[ConfigKey]:
-    """Keys with a group get their place in it from the order of declaration."""
-    counts: dict[str, int] = {}
+def _numbered(keys: Iterable[ConfigKey]) -> list[ConfigKey]:
+    """Keys of a group that have no place in it yet get the next one, in the order of declaration."""
+    places: dict[str, int] = {}
     numbered = []
     for config_key in keys:
         if config_key.group is not None:
-            counts[config_key.group] = place = counts.get(config_key.group, 0) + 1
-            config_key = replace(config_key, order_in_group=place)
+            place = config_key.order_in_group
+            if place < 0:
+                place = places.get(config_key.group, 0) + 1
+                config_key = replace(config_key, order_in_group=place)
+            places[config_key.group] = place
         numbered.append(config_key)
     return numbered
 

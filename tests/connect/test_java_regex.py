@@ -1,0 +1,70 @@
+"""Java's regular expressions in Python."""
+
+from __future__ import annotations
+
+import pytest
+
+from kconnect.errors import ConfigError
+from kconnect.java_regex import ValidRegex, compile_java
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matching", "not_matching"),
+    [
+        ("a.*", "a-b", "a\rb"),
+        ("(?s)a.b", "a\nb", "ab"),
+        (r"(?<table>\w+)-\k<table>", "x-x", "x-y"),
+        (r"\Qa.b\E+", "a.bb", "axb"),
+        (r"\Qa.b", "a.b", "axb"),
+        (r"\p{Alpha}\p{Digit}", "a1", "é1"),
+        (r"[\p{Lower}_]+", "a_b", "A"),
+        (r"\P{Upper}", "a", "A"),
+        (r"\h+", " \t\xa0", "\n"),
+        (r"\R", "\r\n", "x"),
+        (r"a\z", "a", "a\n"),
+        (r"\x{1F600}", "😀", "x"),
+        (r"\d+", "12", "١٢"),
+        (r"a{2,}+b", "aab", "ab"),
+        (r"(?i)ABC", "abc", "abd"),
+        (r"(?<=x)?a", "a", "b"),
+        ("[^a]", "b", "a"),
+        ("[.]", ".", "a"),
+        ("[{]", "{", "a"),
+        ("", "", "a"),
+        (r"\[\{", "[{", "["),
+    ],
+)
+def test_means_what_java_means(pattern: str, matching: str, not_matching: str) -> None:
+    compiled = compile_java(pattern)
+    assert compiled.fullmatch(matching)
+    assert not compiled.fullmatch(not_matching)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "[",
+        "*",
+        "(",
+        "a{2",
+        "a{,2}",
+        "{",
+        "(?<1a>x)",
+        "\\",
+        "[a-",
+        r"\p{Lu}",
+        "[a-z&&[^b]]",
+        "[a[b]]",
+        "(?x)a",
+        r"\k<a>",
+    ],
+)
+def test_refuses_what_java_refuses_and_what_python_has_not(pattern: str) -> None:
+    with pytest.raises(ConfigError, match=r"regular expression|not supported"):
+        compile_java(pattern)
+
+
+def test_the_validator_names_the_key() -> None:
+    with pytest.raises(ConfigError, match=r"topics\.regex='\['"):
+        ValidRegex()("topics.regex", "[")
+    ValidRegex()("topics.regex", None)

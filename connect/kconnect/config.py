@@ -260,12 +260,12 @@ def _numbered(keys: Iterable[ConfigKey]) -> list[ConfigKey]:
     places: dict[str, int] = {}
     numbered = []
     for config_key in keys:
-        if config_key.group is not None:
-            place = config_key.order_in_group
+        group, place = config_key.group, config_key.order_in_group
+        if group is not None:
             if place < 0:
-                place = places.get(config_key.group, 0) + 1
+                place = places.get(group, 0) + 1
                 config_key = replace(config_key, order_in_group=place)
-            places[config_key.group] = place
+            places[group] = place
         numbered.append(config_key)
     return numbered
 

@@ -99,9 +99,7 @@ PYTHON_TYPES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jar", action="append", type=Path, default=[], help="a Kafka jar with definitions")
     jars = parser.parse_args().jar
     if jars:
@@ -242,9 +240,7 @@ def write_message(out: io.StringIO, message: MessageDefinition) -> None:
     write_fields(out, message, message.structs[message.short_name], "    ")
 
 
-def write_fields(
-    out: io.StringIO, message: MessageDefinition, fields: list[FieldDefinition], indent: str
-) -> None:
+def write_fields(out: io.StringIO, message: MessageDefinition, fields: list[FieldDefinition], indent: str) -> None:
     if not fields:
         out.write(f"{indent}pass\n")
     for field in fields:

@@ -1,7 +1,7 @@
 """The records inside a batch of format v2: reading them, and building batches of them."""
 
 from collections.abc import Sequence
-from typing import NoReturn
+from struct import error as StructError  # noqa: N812 - the name says nothing by itself
 
 import msgspec
 
@@ -148,29 +148,55 @@ def build_batch(
     compacted batch keeps its bounds, and may be empty. Raises ProtocolError when the offsets do not fit the
     bounds or a value the format, ImportError when a package for the compression is missing.
     """
-    if base_offset is None:
-        base_offset = records[0].offset if records else _refuse("an empty batch needs a base offset")
-    if last_offset is None:
-        last_offset = records[-1].offset if records else base_offset
     if base_timestamp is None:
         base_timestamp = records[0].timestamp if records else -1
-    max_timestamp = max((record.timestamp for record in records), default=-1)
+    first, last = _bounds(records, base_offset, last_offset)
     body = bytearray()
-    previous = base_offset - 1
     for record in records:
-        if not previous < record.offset <= last_offset:
-            _refuse(f"offset {record.offset} follows {previous} in a batch that ends with {last_offset}")
-        previous = record.offset
-        _write_record(body, record, base_offset, base_timestamp)
+        _write_record(body, record, first, base_timestamp)
+    if not records:
+        compression = Compression.NONE
     payload: Buffer = body if compression is Compression.NONE else compress(compression, bytes(body))
-    batch = bytearray(HEADER.size)
+    header = BatchHeader(
+        base_offset=first,
+        length=HEADER.size + len(payload) - LENGTH_PREFIX,
+        leader_epoch=leader_epoch,
+        magic=MAGIC,
+        crc=0,
+        attributes=attributes | compression,
+        last_offset_delta=last - first,
+        base_timestamp=base_timestamp,
+        max_timestamp=max((record.timestamp for record in records), default=-1),
+        producer_id=producer_id,
+        producer_epoch=producer_epoch,
+        base_sequence=base_sequence,
+        record_count=len(records),
+    )
+    try:
+        batch = bytearray(HEADER.pack(*header))
+    except StructError as error:
+        raise ProtocolError(f"no batch can be built: a value does not fit: {error}") from None
     batch += payload
-    fields = (last_offset - base_offset, base_timestamp, max_timestamp, producer_id, producer_epoch, base_sequence)
-    length = len(batch) - LENGTH_PREFIX
-    bits = attributes | compression
-    HEADER.pack_into(batch, 0, base_offset, length, leader_epoch, MAGIC, 0, bits, *fields, len(records))
     batch[CRC_START - 4 : CRC_START] = checksum(batch).to_bytes(4, "big")
     return batch
+
+
+def _bounds(records: Sequence[Record], first: int | None, last: int | None) -> tuple[int, int]:
+    """The first and last offset of a batch, checked against those of its records."""
+    if first is None:
+        if not records:
+            raise ProtocolError("no batch can be built: an empty one needs a base offset")
+        first = records[0].offset
+    if last is None:
+        last = records[-1].offset if records else first
+    previous = first - 1
+    for record in records:
+        if not previous < record.offset <= last:
+            raise ProtocolError(
+                f"no batch can be built: offset {record.offset} after {previous}, where {last} is the last"
+            )
+        previous = record.offset
+    return first, last
 
 
 def _write_record(out: bytearray, record: Record, base_offset: int, base_timestamp: int) -> None:
@@ -201,7 +227,3 @@ def _write_varint(out: bytearray, value: int) -> None:
         out.append(value & 0x7F | 0x80)
         value >>= 7
     out.append(value)
-
-
-def _refuse(reason: str) -> NoReturn:
-    raise ProtocolError(f"no batch can be built: {reason}")

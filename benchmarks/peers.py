@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -28,10 +28,13 @@ JVM_BROKER_HEAP = ("-Xms1G", "-Xmx1G")  # Apache Kafka's own default
 class Broker:
     bootstrap: str
     pid: int
-    admin: AdminClient = field(init=False)
+    admin: AdminClient
+    _offsets: Consumer
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "admin", AdminClient({"bootstrap.servers": self.bootstrap}))
+    @classmethod
+    def at(cls, bootstrap: str, pid: int) -> Broker:
+        servers: dict[str, str | int | float | bool] = {"bootstrap.servers": bootstrap}
+        return cls(bootstrap, pid, AdminClient(servers), Consumer({**servers, "group.id": "benchmark"}))
 
     def cpu(self) -> float:
         """Seconds used since its start."""
@@ -43,11 +46,7 @@ class Broker:
 
     def records_in(self, topic: str) -> int:
         """By its end offset."""
-        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "benchmark"})
-        try:
-            return int(consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=30)[1])
-        finally:
-            consumer.close()
+        return int(self._offsets.get_watermark_offsets(TopicPartition(topic, 0), timeout=30)[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +82,10 @@ class System:
         if not poll_until(gone, timeout=60):
             raise TimeoutError(f"{name} is still there a minute after its deletion")
 
+    def started_at(self) -> float:
+        """Seconds since the epoch when the first process of the two was made."""
+        return min(psutil.Process(pid).create_time() for pid in (self.worker_pid, self.broker.pid))
+
     def failure_of(self, name: str) -> str | None:
         """The trace of its task, when that has failed."""
         answer = httpx.get(f"{self.url}/connectors/{name}/status", timeout=60)
@@ -112,7 +115,7 @@ def our_system(folder: Path, *, connectors: tuple[Path, ...] = ()) -> Iterator[S
     command: list[str | Path] = [Path(sys.executable).parent / "kconnect", "standalone", config, *connectors]
     with ServiceProcess("kconnect", command, log=folder / "worker.log") as process:
         process.wait_until(lambda: _answers(url), timeout=60)
-        yield System(Broker(bootstrap, _listener(process.pid, log_port)), url, process.pid, {})
+        yield System(Broker.at(bootstrap, _listener(process.pid, log_port)), url, process.pid, {})
 
 
 @contextmanager
@@ -129,7 +132,7 @@ def jvm_system(
         running_kafka(folder, heap=JVM_BROKER_HEAP) as kafka,
         running_connect(folder, kafka.bootstrap, mode=mode, plugins=plugins, connectors=connectors) as connect,
     ):
-        broker = Broker(kafka.bootstrap, kafka.process.pid)
+        broker = Broker.at(kafka.bootstrap, kafka.process.pid)
         yield System(broker, connect.url, connect.process.pid, tuning or {})
 
 

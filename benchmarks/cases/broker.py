@@ -51,8 +51,8 @@ def both_brokers(folder: Path) -> Iterator[dict[str, Broker]]:
     peer.mkdir()
     with running_log(ours) as log, running_kafka(peer, heap=JVM_BROKER_HEAP) as kafka:
         yield {
-            "ours": Broker(log.bootstrap, log.process.pid),
-            "kafka": Broker(kafka.bootstrap, kafka.process.pid),
+            "ours": Broker.at(log.bootstrap, log.process.pid),
+            "kafka": Broker.at(kafka.bootstrap, kafka.process.pid),
         }
 
 

@@ -80,7 +80,7 @@ class Herder:
         count = len(self._configs.state.tasks(name))
         return ConnectorInfo(
             name=name,
-            config=config,
+            config=dict(config),
             tasks=[ConnectorTaskId(name, number) for number in range(count)],
             type=self._type(config),
         )
@@ -88,7 +88,7 @@ class Herder:
     def tasks(self, name: str) -> list[TaskInfo]:
         self.config(name)
         return [
-            TaskInfo(ConnectorTaskId(name, number), config)
+            TaskInfo(ConnectorTaskId(name, number), dict(config))
             for number, config in enumerate(self._configs.state.tasks(name))
         ]
 

@@ -45,7 +45,7 @@ class StatusWriter:
 
         async def remove() -> None:
             ids = [status.id for status in self._store.tasks(name)]
-            gone = [id for id in ids if isinstance(id, TaskId) and id.task >= number]
+            gone = [task for task in ids if isinstance(task, TaskId) and task.task >= number]
             await self._store.remove_tasks(*gone)
 
         self._queue.put_nowait(remove)

@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from kconnect.errors import AlreadyExistsError, ConfigError, NotFoundError
+from kconnect_workers.states import State, TargetState, TaskId
+
+SOURCE = {"connector.class": "java.Source", "file": "a.txt", "tasks.max": "2"}
+
+
+def run(scenario: Callable[[], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        async with asyncio.timeout(20):
+            await scenario()
+
+    asyncio.run(whole())
+
+
+def test_a_created_connector_runs_with_its_tasks(workbench: Any) -> None:
+    async def scenario() -> None:
+        herder = await workbench.start()
+        info = await herder.create("c", SOURCE)
+        assert (info.name, info.type, info.tasks) == ("c", "source", [])
+        assert info.config == {**SOURCE, "name": "c"}
+        await workbench.settle()
+        assert [task.task for task in herder.connector("c").tasks] == [0, 1]
+        status = herder.status("c")
+        assert (status.connector.state, status.connector.version) == ("RUNNING", "1.0")
+        assert [task.state for task in status.tasks] == ["RUNNING", "RUNNING"]
+
+    run(scenario)
+
+
+def test_connectors_and_their_target_states_outlive_the_worker(workbench: Any) -> None:
+    async def scenario() -> None:
+        herder = await workbench.start()
+        for name in ("runs", "paused", "stopped"):
+            await herder.create(name, SOURCE)
+        await workbench.settle()
+        await herder.set_target_state("paused", TargetState.PAUSED)
+        await herder.set_target_state("stopped", TargetState.STOPPED)
+        herder = await workbench.restart()
+        assert {name: herder.status(name).connector.state for name in herder.connectors()} == {
+            "runs": "RUNNING",
+            "paused": "PAUSED",
+            "stopped": "STOPPED",
+        }
+        assert [task.state for task in herder.status("paused").tasks] == ["PAUSED", "PAUSED"]
+        assert herder.status("stopped").tasks == []
+        assert TaskId("stopped", 0) not in workbench.environment.running
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("initial", "state", "tasks"),
+    [(TargetState.PAUSED, "PAUSED", 0), (TargetState.STOPPED, "STOPPED", 0), (TargetState.STARTED, "RUNNING", 2)],
+)
+def test_an_initial_state_is_kept_until_it_is_resumed(
+    workbench: Any, initial: TargetState, state: str, tasks: int
+) -> None:
+    async def scenario() -> None:
+        herder = await workbench.start()
+        await herder.create("c", SOURCE, initial)
+        await workbench.settle()
+        assert herder.status("c").connector.state == state
+        assert len(workbench.environment.running) == tasks
+        await herder.set_target_state("c", TargetState.STARTED)
+        await workbench.settle()
+        assert herder.status("c").connector.state == "RUNNING"
+        assert len(workbench.environment.running) == 2
+
+    run(scenario)
+
+
+def test_stopping_ends_the_tasks_and_forgets_them(workbench: Any) -> None:
+    async def scenario() -> None:
+        herder = await workbench.start()
+        await herder.create("c", SOURCE)
+        await workbench.settle()
+        await herder.set_target_state("c", TargetState.STOPPED)
+        await workbench.settle()
+        assert workbench.environment.running == {}
+        assert workbench.environment.connectors == {}
+        assert herder.tasks("c") == []
+        with pytest.raises(NotFoundError, match="No status found for task c-0"):
+            herder.task_status(TaskId("c", 0))
+
+    run(scenario)
+
+
+def test_another_config_restarts_what_it_changes(workbench: Any) -> None:
+    async def scenario() -> None:
+        herder = await workbench.start()
+        await herder.create("c", SOURCE)
+        await workbench.settle()
+        workbench.environment.starts.clear()
+        created, _ = await herder.put_config("c", {**SOURCE, "tasks.max": "1"})
+        await workbench.settle()
+        assert not created
+        assert workbench.environment.starts == ["c", TaskId("c", 0)]
+        assert list(workbench.environment.running) == [TaskId("c", 0)]
+        workbench.environment.starts.clear()
+        await herder.put_config("c", {**SOURCE, "tasks.max": "1"})
+        await workbench.settle()
+        assert workbench.environment.starts == []
+
+    run(scenario)
+
+
+def test_a_patch_sets_and_removes(workbench: Any) -> None:
+    async def scenario() -> None:
+        herder = await workbench.start()
+        await herder.create("c", {**SOURCE, "extra": "1"})
+        info = await herder.patch_config("c", {"extra": None, "tasks.max": "3"})
+        assert info.config == {**SOURCE, "name": "c", "tasks.max": "3"}
+        with pytest.raises(ConfigError, match="file is missing"):
+            await herder.patch_config("c", {"file": None})
+        with pytest.raises(ConfigError, match="other"):
+            await herder.patch_config("c", {"name": "other"})
+
+    run(scenario)
+
+
+def test_a_deleted_connector_is_gone_and_may_be_made_again(workbench: Any) -> None:
+    async def scenario() -> None:
+        herder = await workbench.start()
+        await herder.create("c", SOURCE)
+        await workbench.settle()
+        await herder.delete("c")
+        with pytest.raises(NotFoundError, match="No status found for connector c"):
+            herder.status("c")
+        with pytest.raises(NotFoundError, match="Connector c not found"):
+            await herder.delete("c")
+        await herder.create("c", SOURCE)
+        await workbench.settle()
+        assert herder.status("c").connector.state == "RUNNING"
+        assert len(workbench.environment.running) == 2
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("name", "props", "error", "message"),
+    [
+        ("c", {"file": "x"}, ConfigError, "connector type"),
+        ("c", {**SOURCE, "connector.class": "java.Sourc"}, ConfigError, r"java\.Source"),
+        ("c", {**SOURCE, "name": "d"}, ConfigError, r"\(d\).*\(c\)"),
+        ("c", {"connector.class": "java.Source"}, ConfigError, "1 error.*\nfile is missing"),
+        ("  ", SOURCE, ConfigError, "needs a name"),
+        ("there", SOURCE, AlreadyExistsError, "Connector there already exists"),
+    ],
+)
+def test_a_config_that_cannot_be_accepted_changes_nothing(
+    workbench: Any, name: str, props: dict[str, str], error: type[Exception], message: str
+) -> None:
+    async def scenario() -> None:
+        herder = await workbench.start()
+        await herder.create("there", SOURCE)
+        with pytest.raises(error, match=message):
+            await herder.create(name, props)
+        assert herder.connectors() == ["there"]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("include_tasks", "only_failed", "restarted"),
+    [
+        (False, False, ["c"]),
+        (True, False, ["c", TaskId("c", 0), TaskId("c", 1)]),
+        (True, True, [TaskId("c", 1)]),
+        (False, True, []),
+    ],
+)
+def test_a_restart_restarts_what_is_meant(
+    workbench: Any, include_tasks: bool, only_failed: bool, restarted: list[str | TaskId]
+) -> None:
+    async def scenario() -> None:
+        herder = await workbench.start()
+        await herder.create("c", SOURCE)
+        await workbench.settle()
+        herder.on_status(TaskId("c", 1), State.FAILED, "boom")
+        await workbench.settle()
+        workbench.environment.starts.clear()
+        state = await herder.restart("c", include_tasks=include_tasks, only_failed=only_failed)
+        assert ("c" in restarted) == (state.connector.state == "RESTARTING")
+        expected = {task.task for task in restarted if isinstance(task, TaskId)}
+        assert {task.id for task in state.tasks if task.state == "RESTARTING"} == expected
+        await workbench.settle()
+        assert sorted(workbench.environment.starts, key=str) == restarted
+
+    run(scenario)
+
+
+def test_one_task_is_restarted_by_itself(workbench: Any) -> None:
+    async def scenario() -> None:
+        herder = await workbench.start()
+        await herder.create("c", SOURCE)
+        await workbench.settle()
+        workbench.environment.starts.clear()
+        await herder.restart_task(TaskId("c", 1))
+        await workbench.settle()
+        assert workbench.environment.starts == [TaskId("c", 1)]
+        with pytest.raises(NotFoundError, match="Unknown task: c-9"):
+            await herder.restart_task(TaskId("c", 9))
+        with pytest.raises(NotFoundError, match="Unknown connector: d"):
+            await herder.restart_task(TaskId("d", 0))
+
+    run(scenario)
+
+
+def test_a_connector_that_cannot_say_its_tasks_fails_and_its_tasks_go_on(workbench: Any) -> None:
+    async def scenario() -> None:
+        herder = await workbench.start()
+        await herder.create("c", SOURCE)
+        await workbench.settle()
+        workbench.environment.broken.add("c")
+        await herder.put_config("c", {**SOURCE, "tasks.max": "1"})
+        await workbench.settle()
+        status = herder.status("c")
+        assert (status.connector.state, status.connector.trace) == ("FAILED", "the database is away")
+        assert len(workbench.environment.running) == 2
+        workbench.environment.broken.clear()
+        await herder.restart("c", include_tasks=False, only_failed=True)
+        await workbench.settle()
+        assert len(workbench.environment.running) == 1
+
+    run(scenario)
+
+
+def test_tasks_are_made_anew_when_the_connector_asks(workbench: Any) -> None:
+    async def scenario() -> None:
+        herder = await workbench.start()
+        await herder.create("c", SOURCE)
+        await workbench.settle()
+        workbench.environment.connectors["c"] = {**SOURCE, "file": "b.txt"}
+        herder.on_reconfiguration_requested("c")
+        await workbench.settle()
+        assert {props["file"] for _, props in workbench.environment.running.values()} == {"b.txt"}
+
+    run(scenario)
+
+
+def test_statuses_that_a_killed_worker_left_do_not_stand(workbench: Any) -> None:
+    async def scenario() -> None:
+        herder = await workbench.start()
+        await herder.create("c", SOURCE)
+        await workbench.settle()
+        await workbench.configs.remove_connector("c")
+        herder = await workbench.restart()
+        with pytest.raises(NotFoundError):
+            herder.status("c")
+
+    run(scenario)

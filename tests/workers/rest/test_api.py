@@ -1,0 +1,224 @@
+"""The API in one process, over connectors that are only noted down; the transcripts test the whole worker."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from kconnect.errors import ConfigError
+from kconnect_workers.rest.access import AdminToken
+from kconnect_workers.rest.app import create_app
+
+SOURCE = {"connector.class": "java.Source", "file": "a.txt"}
+Scenario = Callable[[httpx.AsyncClient], Awaitable[None]]
+
+
+@pytest.fixture
+def serve(workbench: Any, tmp_path: Path) -> Callable[..., None]:
+    """Runs a scenario with a client of an API that was made with the given options."""
+
+    def run(scenario: Scenario, **options: Any) -> None:
+        async def whole() -> None:
+            herder = await workbench.start()
+            token = AdminToken(tmp_path / "admin.token")
+            app = create_app(herder, workbench.environment, admin_token=token, cluster_id="kc-1", **options)
+            transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+            async with (
+                asyncio.timeout(20),
+                httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8083") as client,
+            ):
+                await scenario(client)
+            await herder.stop()
+
+        asyncio.run(whole())
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("", "needs a body"),
+        ('{"name": "c", ', "line 1, column 15: it ends too early"),
+        ('{"name":\n  hello}', "line 2, column 3: invalid character"),
+        ("[]", "must be a JSON object and is an array"),
+        ('"abc"', "must be a JSON object and is a string"),
+        ("null", "must be a JSON object and is null"),
+        ("{}", "field 'config' is missing"),
+        ('{"config": 5}', "field 'config' must be a JSON object and is a number"),
+        ('{"config": {"a": {"b": 1}}}', r"config\.a must be a string and is an object"),
+        ('{"config": {"a": [1]}}', r"config\.a must be a string and is an array"),
+        ('{"config": {"a": null}}', r"config\.a is null"),
+        ('{"config": {}, "bogus": 1}', "unknown field 'bogus'"),
+        ('{"config": {}, "initial_state": "SLEEPING"}', "initial_state.*RUNNING, PAUSED or STOPPED"),
+        ('{"config": {}, "name": ["c"]}', "name must be a string and is an array"),
+        ('{"config": {"file": "\\ud800"}}', "line 1"),
+        (b'{"config": {"file": "\xff"}}', "malformed"),
+    ],
+)
+def test_a_bad_body_is_the_users_mistake_and_says_where(serve: Any, body: str | bytes, message: str) -> None:
+    async def scenario(client: httpx.AsyncClient) -> None:
+        answer = await client.post("/connectors", content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 400
+        assert answer.json()["error_code"] == 400
+        assert re.search(message, answer.json()["message"])
+
+    serve(scenario)
+
+
+@pytest.mark.parametrize(
+    "name", ["plain", "with space", "größe", "a/b", "a/config", "100%", "%2F", "?x=1", "a-0", "日本", "#"]
+)
+def test_any_name_can_be_made_shown_and_deleted(serve: Any, name: str) -> None:
+    async def scenario(client: httpx.AsyncClient) -> None:
+        made = await client.post("/connectors", json={"name": name, "config": SOURCE})
+        assert made.status_code == 201, made.text
+        location = httpx.URL(made.headers["location"])
+        shown = await client.get(location)
+        assert shown.status_code == 200, (location, shown.text)
+        assert shown.json()["config"] == {**SOURCE, "name": name}
+        assert (await client.delete(location)).status_code == 204
+        assert (await client.get("/connectors")).json() == []
+
+    serve(scenario)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/nope", {}, 404),
+        ("GET", "/connectors/x/nope", {}, 404),
+        ("GET", "/docs", {}, 404),
+        ("GET", "/openapi.json", {}, 404),
+        ("POST", "/", {}, 405),
+        ("DELETE", "/connectors", {}, 405),
+        ("GET", "/", {"Accept": "application/xml"}, 406),
+        ("GET", "/connectors", {"Accept": "text/html, application/json;q=0.5"}, 200),
+        ("GET", "//connectors", {}, 400),
+        ("GET", "/connectors/x/tasks/abc/status", {}, 404),
+        ("GET", "/connectors/", {}, 200),
+    ],
+)
+def test_errors_of_http_have_kafkas_body(
+    serve: Any, method: str, path: str, headers: dict[str, str], status: int
+) -> None:
+    async def scenario(client: httpx.AsyncClient) -> None:
+        answer = await client.request(method, f"http://127.0.0.1:8083{path}", headers=headers)
+        assert answer.status_code == status
+        if status != 200:
+            assert set(answer.json()) == {"error_code", "message"}
+            assert answer.json()["error_code"] == status
+
+    serve(scenario)
+
+
+def test_options_name_the_methods_of_a_path(serve: Any) -> None:
+    async def scenario(client: httpx.AsyncClient) -> None:
+        answer = await client.options("/connectors/c")
+        assert answer.status_code == 200
+        assert set(answer.headers["allow"].split(",")) == {"GET", "HEAD", "DELETE", "OPTIONS"}
+
+    serve(scenario)
+
+
+def test_head_is_get_without_the_body(serve: Any) -> None:
+    async def scenario(client: httpx.AsyncClient) -> None:
+        answer = await client.head("/")
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert int(answer.headers["content-length"]) == len((await client.get("/")).content)
+
+    serve(scenario)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "localhost:8083"}, 200),
+        ({"Host": "[::1]:8083"}, 200),
+        ({"Host": "192.0.2.7"}, 200),
+        ({"Host": "connect.example:8083"}, 200),
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "127.0.0.1.evil.example"}, 403),
+        ({"Origin": "http://127.0.0.1:8083"}, 200),
+        ({"Origin": "http://127.0.0.1:9999"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+    ],
+)
+def test_other_web_pages_are_refused(serve: Any, headers: dict[str, str], status: int) -> None:
+    async def scenario(client: httpx.AsyncClient) -> None:
+        assert (await client.get("/connectors", headers=headers)).status_code == status
+
+    serve(scenario, hosts=["connect.example"])
+
+
+def test_an_allowed_origin_may_read_the_answer(serve: Any) -> None:
+    async def scenario(client: httpx.AsyncClient) -> None:
+        answer = await client.get("/connectors", headers={"Origin": "https://ui.example"})
+        assert answer.status_code == 200
+        assert answer.headers["access-control-allow-origin"] == "https://ui.example"
+
+    serve(scenario, allowed_origin="https://ui.example")
+
+
+def test_passwords_do_not_come_back_and_survive_being_sent_back(serve: Any, workbench: Any) -> None:
+    secret = {**SOURCE, "pin": "1234", "producer.override.sasl.jaas.config": "hunter2", "db.password": "${env::PW}"}
+
+    async def scenario(client: httpx.AsyncClient) -> None:
+        made = (await client.post("/connectors", json={"name": "c", "config": secret})).json()
+        assert made["config"]["pin"] == made["config"]["producer.override.sasl.jaas.config"] == "[hidden]"
+        assert made["config"]["db.password"] == "${env::PW}"
+        everything = (await client.get("/connectors?expand=info")).text + (await client.get("/connectors/c")).text
+        assert "1234" not in everything
+        assert "hunter2" not in everything
+        shown = (await client.get("/connectors/c/config")).json()
+        changed = await client.put("/connectors/c/config", json={**shown, "file": "b.txt"})
+        assert changed.status_code == 200
+        assert workbench.configs.state.config("c") == {**secret, "name": "c", "file": "b.txt"}
+
+    serve(scenario)
+
+
+def test_passwords_are_shown_where_that_is_asked_for(serve: Any) -> None:
+    async def scenario(client: httpx.AsyncClient) -> None:
+        made = await client.post("/connectors", json={"name": "c", "config": {**SOURCE, "pin": "1234"}})
+        assert made.json()["config"]["pin"] == "1234"
+
+    serve(scenario, show_passwords=True)
+
+
+def test_the_admin_token_is_made_once_for_its_user_alone(tmp_path: Path) -> None:
+    AdminToken(tmp_path / "worker" / "admin.token")
+    file = tmp_path / "worker" / "admin.token"
+    token = file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600
+    AdminToken(file)
+    assert file.read_text() == token
+    file.chmod(0o644)
+    with pytest.raises(ConfigError, match="chmod 600"):
+        AdminToken(file)
+
+
+def test_validate_checks_against_the_class_of_the_path(serve: Any) -> None:
+    async def scenario(client: httpx.AsyncClient) -> None:
+        path = "/connector-plugins/java.Source/config/validate"
+        infos = (await client.put(path, json={"connector.class": "java.Source", "name": "c"})).json()
+        assert infos["error_count"] == 1
+        assert infos["configs"][0]["definition"]["type"] == "STRING"
+        assert infos["configs"][0]["value"]["errors"] == ["file is missing"]
+        other = await client.put(path, json={"connector.class": "java.Sink"})
+        assert other.status_code == 400
+        unknown = await client.put("/connector-plugins/java.Sorce/config/validate", json={})
+        assert unknown.status_code == 400
+        assert "java.Source" in unknown.json()["message"]
+
+    serve(scenario)

@@ -1,0 +1,1 @@
+"""The worker's REST API: Kafka Connect's paths, bodies and status codes."""

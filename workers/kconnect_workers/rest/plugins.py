@@ -1,0 +1,98 @@
+"""/connector-plugins: what can be run here, which settings it takes, and checking settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import Request
+
+from kconnect.errors import ConfigError, NotFoundError
+from kconnect.plugins import CONNECTORS, PluginInfo, PluginKind, Plugins
+from kconnect_workers.herder.environment import ConnectorEnvironment
+from kconnect_workers.rest import bodies
+from kconnect_workers.rest.answers import Json
+from kconnect_workers.rest.route import PathName, WorkerHerder, api_router, is_true
+from kconnect_workers.runtime.messages import ConfigInfos, ConfigKeyInfo, ConfigValueInfo
+
+router = api_router("/connector-plugins")
+
+_LISTED = (
+    PluginKind.SINK,
+    PluginKind.SOURCE,
+    PluginKind.TRANSFORMATION,
+    PluginKind.CONVERTER,
+    PluginKind.HEADER_CONVERTER,
+    PluginKind.PREDICATE,
+)
+
+
+class _Plugin(msgspec.Struct, rename={"class_name": "class"}):
+    class_name: str
+    type: str
+    version: str
+
+
+def _environment(request: Request) -> ConnectorEnvironment:
+    environment: ConnectorEnvironment = request.app.state.environment
+    return environment
+
+
+@router.get("")
+async def list_plugins(request: Request) -> Json:
+    plugins = await _environment(request).plugins()
+    connectors_only = is_true(request.query_params.get("connectorsOnly", "true"))
+    kinds = [kind for kind in _LISTED if kind in CONNECTORS or not connectors_only]
+    return Json([_plugin(info) for kind in kinds for info in sorted(plugins.of_kind(kind), key=lambda info: info.name)])
+
+
+@router.get("/{plugin}/config")
+async def plugin_config(plugin: PathName, request: Request) -> Json:
+    environment = _environment(request)
+    _check_version(await environment.plugins(), plugin, request.query_params.get("version"))
+    return Json([_definition(key) for key in await environment.plugin_config(plugin)])
+
+
+@router.put("/{plugin}/config/validate")
+async def validate(plugin: PathName, request: Request, herder: WorkerHerder) -> Json:
+    props = bodies.settings(await bodies.read_body(request))
+    named = props.get("connector.class", plugin)
+    plugins = await _environment(request).plugins()
+    asked = plugins.resolve(CONNECTORS, plugin)
+    if plugins.resolve(CONNECTORS, named) != asked:
+        raise ConfigError(f"Included connector type {named} does not match request type {plugin}")
+    return Json(_infos(await herder.validate(props)))
+
+
+def _plugin(info: PluginInfo) -> _Plugin:
+    return _Plugin(info.name, info.kind.value, info.version)
+
+
+def _check_version(plugins: Plugins, name: str, version: str | None) -> None:
+    """NotFoundError for a plugin that is not here; ConfigError for a version that is not."""
+    found = [info for info in plugins.infos if name in (info.class_name, *info.java_names, *info.aliases)]
+    if not found:
+        raise NotFoundError(f"Unknown plugin {name}.")
+    if version is not None and all(version != info.version for info in found):
+        there = ", ".join(sorted({info.version for info in found}))
+        raise ConfigError(f"there is no version {version} of {name} here", suggestion=f"installed: {there}")
+
+
+def _infos(infos: ConfigInfos) -> dict[str, Any]:
+    return {
+        "name": infos.name,
+        "error_count": infos.error_count,
+        "groups": infos.groups,
+        "configs": [
+            {"definition": None if key is None else _definition(key), "value": _value(value)}
+            for key, value in infos.configs
+        ],
+    }
+
+
+def _definition(key: ConfigKeyInfo) -> dict[str, Any]:
+    return msgspec.structs.asdict(key)
+
+
+def _value(value: ConfigValueInfo) -> dict[str, Any]:
+    return msgspec.structs.asdict(value)

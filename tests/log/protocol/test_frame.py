@@ -114,6 +114,12 @@ def test_a_malformed_request_header_is_refused(data):
         read_request_header(data)
 
 
+def test_a_client_id_that_is_too_long_is_refused():
+    header = RequestHeader(ApiKey.HEARTBEAT, 0, 1, "x" * 40_000)
+    with pytest.raises(ProtocolError, match="does not fit"):
+        request_frame(header, requests.Heartbeat())
+
+
 @pytest.mark.parametrize("data", [b"\x00\x00\x00", b"\x00\x00\x00\x01", b"\x00\x00\x00\x01\x01\x00\x70"])
 def test_a_malformed_response_header_is_refused(data):
     with pytest.raises(ProtocolError):

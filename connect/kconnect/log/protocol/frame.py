@@ -1,6 +1,6 @@
 """Frames: what goes over a connection, a length of four bytes, a header and a message."""
 
-from functools import cache
+from functools import lru_cache
 from struct import Struct
 from struct import error as StructError  # noqa: N812 - the name says nothing by itself
 
@@ -17,6 +17,8 @@ from kconnect.log.protocol.writer import Cuts
 _SIZE = Struct(">i")
 _HEAD = Struct(">hhih")
 _RESPONSE_HEAD = Struct(">i")
+_HEADER_VERSIONS = 1024
+"""How many are remembered: more than there are, and less than what a stranger could ask for."""
 
 
 class RequestHeader(msgspec.Struct, frozen=True, gc=False):
@@ -28,7 +30,7 @@ class RequestHeader(msgspec.Struct, frozen=True, gc=False):
     client_id: str | None = None
 
 
-@cache
+@lru_cache(_HEADER_VERSIONS)
 def request_header_version(api_key: int, version: int) -> int:
     """2 where the request has tagged fields, else 1. `version` may be one that is not known yet.
 
@@ -37,7 +39,7 @@ def request_header_version(api_key: int, version: int) -> int:
     return 2 if _is_flexible(api_key, version) else 1
 
 
-@cache
+@lru_cache(_HEADER_VERSIONS)
 def response_header_version(api_key: int, version: int) -> int:
     """1 where the response has tagged fields, else 0.
 
@@ -88,11 +90,17 @@ def read_response_header(api_key: int, version: int, buffer: Buffer, position: i
 
 
 def request_frame(header: RequestHeader, body: Message) -> list[Buffer]:
-    """The whole request, ready for a gathering send; record batches are not copied."""
+    """The whole request, ready for a gathering send; record batches are not copied.
+
+    Raises what `Codec.write` raises, and ProtocolError when the header does not fit.
+    """
     client_id = b"" if header.client_id is None else header.client_id.encode()
     length = -1 if header.client_id is None else len(client_id)
     out = bytearray(4)
-    out += _HEAD.pack(header.api_key, header.api_version, header.correlation_id, length)
+    try:
+        out += _HEAD.pack(header.api_key, header.api_version, header.correlation_id, length)
+    except StructError as error:
+        raise ProtocolError(f"request header: a value does not fit: {error}") from None
     out += client_id
     if request_header_version(header.api_key, header.api_version) == 2:
         out.append(0)
@@ -102,7 +110,10 @@ def request_frame(header: RequestHeader, body: Message) -> list[Buffer]:
 
 
 def response_frame(api_key: int, version: int, correlation_id: int, body: Message) -> list[Buffer]:
-    """The whole response, ready for a gathering send; record batches are not copied."""
+    """The whole response, ready for a gathering send; record batches are not copied.
+
+    Raises what `Codec.write` raises.
+    """
     out = bytearray(4)
     out += _RESPONSE_HEAD.pack(correlation_id)
     if response_header_version(api_key, version) == 1:

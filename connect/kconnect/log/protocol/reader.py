@@ -7,7 +7,7 @@ what is left before anything is allocated. Record batches stay slices of `b`.
 """
 
 from collections.abc import Callable
-from struct import unpack_from
+from struct import calcsize, unpack_from
 from typing import Any
 
 from kconnect.log.protocol.definition import FIXED_FORMATS, FieldDefinition, MessageDefinition
@@ -18,7 +18,6 @@ from kconnect.log.protocol.varint import read_uvarint
 
 Reader = Callable[[Buffer, int, int], tuple[Any, int]]
 
-_FIXED_SIZES = {"?": 1, "b": 1, "h": 2, "H": 2, "i": 4, "I": 4, "q": 8, "d": 8, "16s": 16}
 _CONVERSIONS = {
     "string": 'str(b[p:p + {n}], "utf-8")',
     "bytes": "bytes(b[p:p + {n}])",
@@ -145,7 +144,7 @@ class _ReaderCompiler:
             source.line(f"if {n} > (e - p) // {self._least_element(field)}: raise bad_length({what!r}, {n})")
             if field.element in FIXED_FORMATS and field.element != "uuid":
                 code = FIXED_FORMATS[field.element]
-                source.line(f'{target} = list(unpack_from(f">{{{n}}}{code}", b, p)); p += {n} * {_FIXED_SIZES[code]}')
+                source.line(f'{target} = list(unpack_from(f">{{{n}}}{code}", b, p)); p += {n} * {calcsize(">" + code)}')
             else:
                 self._elements(target, field, n, what)
         self._refuse_length(target, n, field.nullable_in(self._version), what)
@@ -185,7 +184,7 @@ class _ReaderCompiler:
 
     def _least_element(self, field: FieldDefinition) -> int:
         if field.element in FIXED_FORMATS:
-            return _FIXED_SIZES[FIXED_FORMATS[field.element]]
+            return calcsize(">" + FIXED_FORMATS[field.element])
         return self._sizes.get(field.element, 1)
 
 

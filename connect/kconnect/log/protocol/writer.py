@@ -185,8 +185,4 @@ def _differs(value: str, field: FieldDefinition) -> str:
         return value
     if field.is_struct:
         return f"{value} != {field.element}()"
-    return (
-        f"{value} != {field.zero!r}"
-        if field.zero
-        else (value if field.type != "uuid" else f"{value} != {field.zero!r}")
-    )
+    return f"{value} != {field.zero!r}" if field.zero else value

@@ -1,0 +1,1 @@
+"""The embedded log: a single-node Kafka broker in one thread, with Kafka's protocol and Kafka's files."""

@@ -1,0 +1,120 @@
+"""The broker: a data folder, a listener, and what lies between them."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from kconnect.log.api.configs import ConfigsApi
+from kconnect.log.api.fetch import FetchApi
+from kconnect.log.api.group_admin import GroupAdminApi
+from kconnect.log.api.group_offsets import GroupOffsetsApi
+from kconnect.log.api.groups import GroupsApi
+from kconnect.log.api.metadata import MetadataApi
+from kconnect.log.api.offsets import OffsetsApi
+from kconnect.log.api.produce import ProduceApi
+from kconnect.log.api.producers import ProducersApi
+from kconnect.log.api.topics import TopicsApi
+from kconnect.log.coordinators.coordinator import GroupCoordinator
+from kconnect.log.coordinators.offsets_log import OffsetsLog
+from kconnect.log.errors import LogError
+from kconnect.log.housekeeping import Housekeeping
+from kconnect.log.loop import Loop
+from kconnect.log.routing import Router
+from kconnect.log.server import Server
+from kconnect.log.storage.data_dir import DataDir
+from kconnect.log.storage.producer_ids import ProducerIds
+from kconnect.log.storage.syncer import Syncer
+from kconnect.log.storage.topic_store import TopicStore
+from kconnect.log.topic_admin import TopicAdmin
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kconnect.log.listener import Endpoint, Listener
+    from kconnect.log.settings import BrokerSettings
+
+_LOG = logging.getLogger(__name__)
+
+
+class Broker:
+    """Opens the data and the listener, serves in `run`, and puts everything in order in `close`.
+
+    Opening raises LogError (DataDirError, ListenerError), with nothing left open.
+    """
+
+    def __init__(self, listener: Listener, data: Path, settings: BrokerSettings) -> None:
+        self._data_dir = DataDir.open(data)
+        self._loop = Loop()
+        self._syncer = Syncer(self._loop.call_soon)
+        self._topics = TopicStore(self._data_dir, self._syncer.mark_dirty)
+        self._server: Server | None = None
+        try:
+            router = self._compose(settings)
+            self._server = Server(self._loop, listener, router.handle, settings.limits)
+        except OSError as e:
+            self.close()
+            raise LogError(f"{self._data_dir.path} cannot be read or written: {e}") from e
+        except BaseException:
+            self.close()
+            raise
+
+    def _compose(self, settings: BrokerSettings) -> Router:
+        topics, syncer, loop = self._topics, self._syncer, self._loop
+        self._topics.open()
+        admin = TopicAdmin(topics, syncer, settings, on_delete=lambda name: coordinator.forget_topic(name))
+        coordinator = GroupCoordinator(
+            loop,
+            OffsetsLog(topics, admin, syncer),
+            initial_rebalance_delay=settings.group_initial_rebalance_delay,
+        )
+        coordinator.load()
+        self._housekeeping = Housekeeping(loop, topics, syncer, settings)
+        self._housekeeping.start()
+        return Router(
+            [
+                *ProduceApi(topics, syncer, loop).apis(),
+                *FetchApi(topics, loop).apis(),
+                *MetadataApi(topics, admin, self._data_dir.cluster_id).apis(),
+                *OffsetsApi(topics, self._data_dir.path).apis(),
+                *TopicsApi(topics, admin).apis(),
+                *ConfigsApi(topics, admin, settings).apis(),
+                *ProducersApi(ProducerIds(self._data_dir.path / "producer-ids")).apis(),
+                *GroupsApi(coordinator, settings).apis(),
+                *GroupOffsetsApi(coordinator, topics).apis(),
+                *GroupAdminApi(coordinator).apis(),
+            ]
+        )
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where clients on this machine find the broker."""
+        assert self._server is not None
+        return self._server.endpoint
+
+    @property
+    def cluster_id(self) -> str:
+        return self._data_dir.cluster_id
+
+    def run(self) -> None:
+        """Serve until `stop`."""
+        self._loop.run()
+
+    def stop(self) -> None:
+        """Let `run` return soon. From any thread, and from a signal handler."""
+        self._loop.stop()
+
+    def close(self) -> None:
+        """Drop the clients, sync and close the files, mark the end as an orderly one. Raises LogError."""
+        if self._server is not None:
+            self._server.close()
+        try:
+            self._syncer.close()
+            self._topics.close()
+        except OSError as e:
+            raise LogError(
+                f"{self._data_dir.path} could not be closed in order ({e}); the next start will recover it"
+            ) from e
+        finally:
+            self._data_dir.close()
+            self._loop.close()

@@ -1,0 +1,477 @@
+"""A classic consumer group: a state machine of requests and a clock.
+
+Every method takes the time now (seconds, of a monotonic clock) and returns effects; nothing here waits, sends
+or stores. `next_deadline` says when `tick` has to be called, if nothing else happens before.
+
+    Empty ──join──▶ PreparingRebalance ──all joined, or time over──▶ CompletingRebalance ──leader's sync──▶ Stable
+      ▲                 ▲                                                   │                          │
+      └──all gone───────┴──── join, leave, session over ────────────────────┴──────────────────────────┘
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from kconnect.log.coordinators.effects import Effect, JoinAnswer, Keep, SyncAnswer, answer_to_join
+from kconnect.log.coordinators.member import Join, Member, Sync
+from kconnect.log.protocol.error_code import ErrorCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class GroupState(Enum):
+    """Kafka's names, as DescribeGroups shows them."""
+
+    EMPTY = "Empty"
+    PREPARING_REBALANCE = "PreparingRebalance"
+    COMPLETING_REBALANCE = "CompletingRebalance"
+    STABLE = "Stable"
+
+
+class Group:
+    """One group. Committed offsets are not its business."""
+
+    def __init__(self, group_id: str, *, initial_rebalance_delay: float = 0.0) -> None:
+        self.group_id = group_id
+        self.state = GroupState.EMPTY
+        self.generation_id = 0
+        self.protocol_type: str | None = None
+        self.protocol_name: str | None = None
+        self.leader: str | None = None
+        self.members: dict[str, Member] = {}
+        self._static: dict[str, str] = {}
+        # Ids that were given out and not used yet, with the time at which they end.
+        self._pending: dict[str, float] = {}
+        self._rebalance_deadline: float | None = None
+        self._initial_delay = initial_rebalance_delay
+        # While a new group waits the initial delay for further members, nothing completes early.
+        self._gathers = False
+
+    @classmethod
+    def restored(
+        cls,
+        group_id: str,
+        *,
+        generation_id: int,
+        protocol_type: str,
+        protocol_name: str | None,
+        leader: str | None,
+        members: Iterable[Member],
+        now: float,
+        initial_rebalance_delay: float = 0.0,
+    ) -> Group:
+        """A group as it was kept: its members have a session's time to show that they are still there."""
+        group = cls(group_id, initial_rebalance_delay=initial_rebalance_delay)
+        group.generation_id = generation_id
+        group.protocol_type, group.protocol_name, group.leader = protocol_type or None, protocol_name, leader
+        for member in members:
+            group._admit(member)
+            group._touch(member, now)
+        group.state = GroupState.STABLE if group.members else GroupState.EMPTY
+        return group
+
+    @property
+    def is_unused(self) -> bool:
+        """Whether nobody was ever taken in, nor told to come back."""
+        return self.generation_id == 0 and not self.members and not self._pending
+
+    @property
+    def next_deadline(self) -> float | None:
+        """When `tick` is due, or None while there is nothing to wait for."""
+        deadlines = [member.deadline for member in self.members.values() if not member.is_waiting]
+        deadlines += self._pending.values()
+        if self._rebalance_deadline is not None:
+            deadlines.append(self._rebalance_deadline)
+        return min(deadlines, default=None)
+
+    def tick(self, now: float) -> list[Effect]:
+        """Let pass what is over: sessions, ids that nobody used, the wait for members to join."""
+        effects: list[Effect] = []
+        for member_id in [id_ for id_, deadline in self._pending.items() if deadline <= now]:
+            del self._pending[member_id]
+        expired = [m for m in self.members.values() if not m.is_waiting and m.deadline <= now]
+        for member in expired:
+            self._remove(member, effects)
+        if expired:
+            self._after_removal(now, effects)
+        if self._rebalance_deadline is not None and self._rebalance_deadline <= now:
+            self._rebalance_time_is_over(now, effects)
+        elif self.state is GroupState.PREPARING_REBALANCE:
+            self._complete_if_all_joined(now, effects)
+        return effects
+
+    # Joining
+
+    def join(self, request: Join, now: float) -> list[Effect]:
+        """Take a member in, or let one join again."""
+        error = self._check_protocols(request)
+        if error is not None:
+            return [_refuse_join(request, error)]
+        if not request.member_id:
+            return self._join_without_id(request, now)
+        effects: list[Effect] = []
+        if request.member_id in self._pending:
+            del self._pending[request.member_id]
+            self._join_new(request, request.member_id, now, effects)
+            return effects
+        error = self.check_identity(request.member_id, request.group_instance_id)
+        if error is not None:
+            return [_refuse_join(request, error)]
+        return self._rejoin(self.members[request.member_id], request, now)
+
+    def _check_protocols(self, request: Join) -> ErrorCode | None:
+        if not request.protocols or not request.protocol_type:
+            return ErrorCode.INCONSISTENT_GROUP_PROTOCOL
+        others = [m for m in self.members.values() if m.member_id != request.member_id]
+        if self.members and request.protocol_type != self.protocol_type:
+            return ErrorCode.INCONSISTENT_GROUP_PROTOCOL
+        if others and not _common_protocols(others, request.protocols):
+            return ErrorCode.INCONSISTENT_GROUP_PROTOCOL
+        return None
+
+    def check_identity(self, member_id: str, group_instance_id: str | None) -> ErrorCode | None:
+        """Why a request is not from the member that it claims to be from, or None."""
+        if group_instance_id is not None:
+            known = self._static.get(group_instance_id)
+            if known is None:
+                return ErrorCode.UNKNOWN_MEMBER_ID
+            if known != member_id:
+                return ErrorCode.FENCED_INSTANCE_ID
+        return None if member_id in self.members else ErrorCode.UNKNOWN_MEMBER_ID
+
+    def _join_without_id(self, request: Join, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        replaced = self._static.get(request.group_instance_id) if request.group_instance_id is not None else None
+        if replaced is not None:
+            self._replace_static(self.members[replaced], request, now, effects)
+        elif request.needs_known_member_id and request.group_instance_id is None:
+            self._pending[request.fresh_member_id] = now + request.session_timeout
+            effects.append(
+                JoinAnswer(
+                    reply_to=request.reply_to, member_id=request.fresh_member_id, error=ErrorCode.MEMBER_ID_REQUIRED
+                )
+            )
+        else:
+            self._join_new(request, request.fresh_member_id, now, effects)
+        return effects
+
+    def _join_new(self, request: Join, member_id: str, now: float, effects: list[Effect]) -> None:
+        if not self.members:
+            self.protocol_type = request.protocol_type
+        self._admit(
+            Member(
+                member_id=member_id,
+                group_instance_id=request.group_instance_id,
+                client_id=request.client_id,
+                client_host=request.client_host,
+                session_timeout=request.session_timeout,
+                rebalance_timeout=request.rebalance_timeout,
+                protocols=request.protocols,
+                join=request,
+            )
+        )
+        self._rebalance(now, effects)
+
+    def _admit(self, member: Member) -> None:
+        self.members[member.member_id] = member
+        if member.group_instance_id is not None:
+            self._static[member.group_instance_id] = member.member_id
+        if self.leader is None:
+            self.leader = member.member_id
+
+    def _replace_static(self, old: Member, request: Join, now: float, effects: list[Effect]) -> None:
+        """A static member is back under a new id: the old one is fenced, and its assignment goes on."""
+        _refuse_waiting(old, ErrorCode.FENCED_INSTANCE_ID, effects)
+        was_leader = self.leader == old.member_id
+        place = list(self.members)
+        del self.members[old.member_id]
+        member = Member(
+            member_id=request.fresh_member_id,
+            group_instance_id=old.group_instance_id,
+            client_id=request.client_id,
+            client_host=request.client_host,
+            session_timeout=request.session_timeout,
+            rebalance_timeout=request.rebalance_timeout,
+            protocols=request.protocols,
+            assignment=old.assignment,
+        )
+        self._admit(member)
+        self.members = {
+            m.member_id: m for m in (member if id_ == old.member_id else self.members[id_] for id_ in place)
+        }
+        if was_leader:
+            self.leader = member.member_id
+        unchanged = self.protocol_name is not None and old.protocols.get(self.protocol_name) == request.protocols.get(
+            self.protocol_name
+        )
+        if self.state is GroupState.STABLE and unchanged:
+            self._touch(member, now)
+            effects.append(Keep())
+            effects.append(self._answer_of_unchanged(member, request, old_leader=old.member_id if was_leader else None))
+        else:
+            member.join = request
+            self._rebalance(now, effects)
+
+    def _answer_of_unchanged(self, member: Member, request: Join, *, old_leader: str | None) -> JoinAnswer:
+        """What a static member hears that came back without a rebalance.
+
+        It must not lead again, or it would assign anew: newer clients are told so, older ones hear of a leader
+        that is no more.
+        """
+        leader = self.leader or ""
+        leads = old_leader is not None
+        if leads and not request.may_skip_assignment:
+            leader = old_leader or ""
+        return JoinAnswer(
+            reply_to=request.reply_to,
+            member_id=member.member_id,
+            generation_id=self.generation_id,
+            protocol_type=self.protocol_type,
+            protocol_name=self.protocol_name,
+            leader=leader,
+            skip_assignment=leads and request.may_skip_assignment,
+            members=self._subscriptions() if leads and request.may_skip_assignment else (),
+        )
+
+    def _rejoin(self, member: Member, request: Join, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        changed = member.protocols != request.protocols
+        leads = member.member_id == self.leader
+        if self.state is GroupState.COMPLETING_REBALANCE and not changed:
+            # Its last answer was lost: give it again.
+            self._touch(member, now)
+            return [self._join_answer(member, request)]
+        if self.state is GroupState.STABLE and not changed and not leads:
+            self._touch(member, now)
+            return [self._join_answer(member, request)]
+        _refuse_waiting(member, ErrorCode.REBALANCE_IN_PROGRESS, effects)
+        member.protocols = request.protocols
+        member.session_timeout, member.rebalance_timeout = request.session_timeout, request.rebalance_timeout
+        member.client_id, member.client_host = request.client_id, request.client_host
+        member.join = request
+        self._rebalance(now, effects)
+        return effects
+
+    # Rebalancing
+
+    def _rebalance(self, now: float, effects: list[Effect]) -> None:
+        """Ask all members to join again, unless that is going on already."""
+        if self.state is not GroupState.PREPARING_REBALANCE:
+            if self.state is GroupState.COMPLETING_REBALANCE:
+                for member in self.members.values():
+                    _refuse_waiting(member, ErrorCode.REBALANCE_IN_PROGRESS, effects, joins=False)
+                    self._touch(member, now)
+            first = self.state is GroupState.EMPTY
+            self.state = GroupState.PREPARING_REBALANCE
+            patience = max(member.rebalance_timeout for member in self.members.values())
+            self._gathers = first and self._initial_delay > 0
+            self._rebalance_deadline = now + (self._initial_delay if self._gathers else patience)
+        self._complete_if_all_joined(now, effects)
+
+    def _complete_if_all_joined(self, now: float, effects: list[Effect]) -> None:
+        if not self._gathers and not self._pending and all(member.join is not None for member in self.members.values()):
+            self._begin_generation(now, effects)
+
+    def _rebalance_time_is_over(self, now: float, effects: list[Effect]) -> None:
+        if self.state is GroupState.COMPLETING_REBALANCE:
+            # Those who joined and never asked for their assignment hold everyone up.
+            for member in [m for m in self.members.values() if m.sync is None]:
+                self._remove(member, effects)
+            self._after_removal(now, effects)
+            return
+        missing = [member for member in self.members.values() if member.join is None]
+        for member in missing:
+            if not member.is_static:
+                self._remove(member, effects)
+        if self.members and all(member.join is None for member in self.members.values()):
+            # Static members alone are left, none of them back yet: wait on, their sessions bound it.
+            self._rebalance_deadline = now + max(m.rebalance_timeout for m in self.members.values())
+            return
+        self._begin_generation(now, effects)
+
+    def _begin_generation(self, now: float, effects: list[Effect]) -> None:
+        self.generation_id += 1
+        self._rebalance_deadline = None
+        self._gathers = False
+        if not self.members:
+            self.state = GroupState.EMPTY
+            self.leader = self.protocol_name = None
+            effects.append(Keep())
+            return
+        joined = [member for member in self.members.values() if member.join is not None]
+        if self.leader not in self.members or self.members[self.leader].join is None:
+            self.leader = joined[0].member_id
+        self.protocol_name = _elect_protocol(list(self.members.values()))
+        self.state = GroupState.COMPLETING_REBALANCE
+        self._rebalance_deadline = now + max(member.rebalance_timeout for member in self.members.values())
+        for member in joined:
+            assert member.join is not None
+            effects.append(self._join_answer(member, member.join))
+            member.join = None
+            self._touch(member, now)
+
+    def _join_answer(self, member: Member, request: Join) -> JoinAnswer:
+        leads = member.member_id == self.leader and self.state is GroupState.COMPLETING_REBALANCE
+        return JoinAnswer(
+            reply_to=request.reply_to,
+            member_id=member.member_id,
+            generation_id=self.generation_id,
+            protocol_type=self.protocol_type,
+            protocol_name=self.protocol_name,
+            leader=self.leader or "",
+            members=self._subscriptions() if leads else (),
+        )
+
+    def _subscriptions(self) -> tuple[tuple[str, str | None, bytes], ...]:
+        name = self.protocol_name or ""
+        return tuple((m.member_id, m.group_instance_id, m.protocols.get(name, b"")) for m in self.members.values())
+
+    # Syncing, heartbeats, leaving
+
+    def sync(self, request: Sync, now: float) -> list[Effect]:
+        """Take the leader's assignments, or let a member wait for its own."""
+        error = self._check_sync(request)
+        if error is not None:
+            return [SyncAnswer(reply_to=request.reply_to, error=error)]
+        member = self.members[request.member_id]
+        self._touch(member, now)
+        if self.state is GroupState.STABLE:
+            return [self._sync_answer(member, request)]
+        effects: list[Effect] = []
+        _refuse_waiting(member, ErrorCode.REBALANCE_IN_PROGRESS, effects)
+        member.sync = request
+        if member.member_id == self.leader:
+            self._assign(request.assignments, now, effects)
+        return effects
+
+    def _check_sync(self, request: Sync) -> ErrorCode | None:
+        error = self.check_identity(request.member_id, request.group_instance_id)
+        if error is not None:
+            return error
+        if request.generation_id != self.generation_id:
+            return ErrorCode.ILLEGAL_GENERATION
+        if self.state is GroupState.PREPARING_REBALANCE:
+            return ErrorCode.REBALANCE_IN_PROGRESS
+        if request.protocol_type not in (None, self.protocol_type):
+            return ErrorCode.INCONSISTENT_GROUP_PROTOCOL
+        if request.protocol_name not in (None, self.protocol_name):
+            return ErrorCode.INCONSISTENT_GROUP_PROTOCOL
+        return None
+
+    def _assign(self, assignments: dict[str, bytes], now: float, effects: list[Effect]) -> None:
+        self.state = GroupState.STABLE
+        self._rebalance_deadline = None
+        for member in self.members.values():
+            member.assignment = assignments.get(member.member_id, b"")
+        effects.append(Keep())
+        for member in self.members.values():
+            if member.sync is not None:
+                effects.append(self._sync_answer(member, member.sync))
+                member.sync = None
+                self._touch(member, now)
+
+    def _sync_answer(self, member: Member, request: Sync) -> SyncAnswer:
+        return SyncAnswer(
+            reply_to=request.reply_to,
+            protocol_type=self.protocol_type,
+            protocol_name=self.protocol_name,
+            assignment=member.assignment,
+        )
+
+    def heartbeat(self, member_id: str, group_instance_id: str | None, generation_id: int, now: float) -> ErrorCode:
+        """A member is alive; the answer tells it when it should join again."""
+        error = self.check_generation(member_id, group_instance_id, generation_id)
+        if error is not None:
+            return error
+        self._touch(self.members[member_id], now)
+        if self.state is GroupState.PREPARING_REBALANCE:
+            return ErrorCode.REBALANCE_IN_PROGRESS
+        return ErrorCode.NONE
+
+    def check_generation(self, member_id: str, group_instance_id: str | None, generation_id: int) -> ErrorCode | None:
+        """Why a request does not come from a member of this generation, or None."""
+        error = self.check_identity(member_id, group_instance_id)
+        if error is None and generation_id != self.generation_id:
+            return ErrorCode.ILLEGAL_GENERATION
+        return error
+
+    def check_commit(
+        self, member_id: str, group_instance_id: str | None, generation_id: int, now: float
+    ) -> ErrorCode | None:
+        """Why an offset commit has to be refused, or None. A commit shows that its member is alive."""
+        if generation_id < 0:
+            # From outside of the group protocol: allowed while no members could be surprised by it.
+            return ErrorCode.UNKNOWN_MEMBER_ID if self.members else None
+        error = self.check_generation(member_id, group_instance_id, generation_id)
+        if error is not None:
+            return error
+        if self.state is GroupState.COMPLETING_REBALANCE:
+            return ErrorCode.REBALANCE_IN_PROGRESS
+        self._touch(self.members[member_id], now)
+        return None
+
+    def leave(self, member_id: str, group_instance_id: str | None, now: float) -> tuple[ErrorCode, list[Effect]]:
+        """A member goes, of itself or because an administrator named its instance."""
+        if group_instance_id is not None and not member_id:
+            member_id = self._static.get(group_instance_id, "")
+        if member_id in self._pending:
+            effects: list[Effect] = []
+            del self._pending[member_id]
+            if self.state is GroupState.PREPARING_REBALANCE:
+                self._complete_if_all_joined(now, effects)
+            return ErrorCode.NONE, effects
+        error = self.check_identity(member_id, group_instance_id)
+        if error is not None:
+            return error, []
+        effects = []
+        self._remove(self.members[member_id], effects)
+        self._after_removal(now, effects)
+        return ErrorCode.NONE, effects
+
+    def _touch(self, member: Member, now: float) -> None:
+        member.deadline = now + member.session_timeout
+
+    def _remove(self, member: Member, effects: list[Effect]) -> None:
+        _refuse_waiting(member, ErrorCode.UNKNOWN_MEMBER_ID, effects)
+        del self.members[member.member_id]
+        if member.group_instance_id is not None:
+            self._static.pop(member.group_instance_id, None)
+        if self.leader == member.member_id:
+            self.leader = next(iter(self.members), None)
+
+    def _after_removal(self, now: float, effects: list[Effect]) -> None:
+        if not self.members:
+            self._begin_generation(now, effects)
+        elif self.state in (GroupState.STABLE, GroupState.COMPLETING_REBALANCE):
+            self._rebalance(now, effects)
+        else:
+            self._complete_if_all_joined(now, effects)
+
+
+def _refuse_join(request: Join, error: ErrorCode) -> JoinAnswer:
+    return JoinAnswer(reply_to=request.reply_to, member_id=request.member_id, error=error)
+
+
+def _refuse_waiting(member: Member, error: ErrorCode, effects: list[Effect], *, joins: bool = True) -> None:
+    """Answer with `error` what `member` waits for."""
+    if joins and member.join is not None:
+        effects.append(answer_to_join(member, error))
+        member.join = None
+    if member.sync is not None:
+        effects.append(SyncAnswer(reply_to=member.sync.reply_to, error=error))
+        member.sync = None
+
+
+def _common_protocols(members: list[Member], candidates: Iterable[str]) -> list[str]:
+    return [name for name in candidates if all(name in member.protocols for member in members)]
+
+
+def _elect_protocol(members: list[Member]) -> str:
+    """The protocol that most members prefer among those that all of them know."""
+    common = _common_protocols(members, members[0].protocols)
+    votes = dict.fromkeys(common, 0)
+    for member in members:
+        votes[next(name for name in member.protocols if name in votes)] += 1
+    return max(votes, key=votes.__getitem__)

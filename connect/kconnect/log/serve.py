@@ -1,0 +1,61 @@
+"""Running a broker in the foreground of a process."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from kconnect.log.broker import Broker
+from kconnect.log.errors import LogError
+from kconnect.log.listener import Listener
+from kconnect.log.settings import BrokerSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+
+
+def serve(listeners: str, data: Path, *, settings: BrokerSettings | None = None, parent_pid: int | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit code, having said on stderr what went wrong.
+
+    When clients may come, one line with `ready` and the address goes to stdout. With `parent_pid` the process
+    dies as soon as that parent does (on Linux). For the main thread only.
+    """
+    if parent_pid is not None:
+        die_with_parent(parent_pid)
+    try:
+        broker = Broker(Listener.parse(listeners), data, settings or BrokerSettings())
+    except LogError as e:
+        print(f"kconnect broker: {e}", file=sys.stderr)
+        return 1
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: broker.stop())
+    _tune_memory()
+    print(f"ready: PLAINTEXT://{broker.endpoint} (cluster {broker.cluster_id}, data in {data.absolute()})", flush=True)
+    broker.run()
+    try:
+        broker.close()
+    except LogError as e:
+        print(f"kconnect broker: {e}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _tune_memory() -> None:
+    # Requests make no cycles, and what was made at start stays: collections would find nothing.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+def die_with_parent(parent_pid: int) -> None:
+    """Be killed when the parent dies; at once if it has died already. Of no effect elsewhere than on Linux."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,28 @@
+"""The settings of a broker, typed; names and defaults are Kafka's unless a comment says why not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kconnect.log.server import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerSettings:
+    """What may be set for a whole broker. Times are seconds."""
+
+    num_partitions: int = 1
+    auto_create_topics: bool = True
+    limits: Limits = field(default_factory=Limits)
+    # One partition, where Kafka has 50 to spread them over brokers: each costs files and syncs.
+    offsets_topic_partitions: int = 1
+    offsets_topic_segment_bytes: int = 100 << 20
+    # No pause before the first rebalance of a group: one node serves few clients that start apart.
+    group_initial_rebalance_delay: float = 0.0
+    group_min_session_timeout: float = 6.0
+    group_max_session_timeout: float = 1800.0
+    retention_check_interval: float = 300.0
+    checkpoint_interval: float = 60.0
+    # A crash makes the next start read what was appended since the last checkpoint: a bound on that.
+    checkpoint_bytes: int = 256 << 20
+    producer_expiration: float = 86_400.0

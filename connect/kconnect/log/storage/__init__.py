@@ -1,0 +1,1 @@
+"""Partitions, their segment files and what is needed to open them again."""

@@ -1,0 +1,126 @@
+"""Opening the segments of a partition again: what is checked, what is cut, what is refused.
+
+Batches from the recovery point on are read and their checksums compared; the first torn one, and what is
+behind it, was never synced and is cut. Below the recovery point everything once was synced: what is missing
+or broken there was damaged since, and nobody but the owner may decide to give it up. After an orderly end
+the recovery point is the end of the log, and there is next to nothing to read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kconnect.log.errors import CorruptLogError
+from kconnect.log.storage.producer_state import ProducerStates, load_snapshot
+from kconnect.log.storage.segment import Segment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """A partition's segments, oldest first and at least one, as they are after recovery."""
+
+    segments: list[Segment]
+    log_end_offset: int
+    producers: ProducerStates
+    cut_bytes: int
+
+
+def recover(folder: Path, *, recovery_point: int, log_start_offset: int, index_interval: int) -> Recovered:
+    """Open the partition in `folder`, of which all offsets below `recovery_point` were synced.
+
+    Raises CorruptLogError where something below `recovery_point` is damaged (nothing is changed then), and
+    OSError.
+    """
+    bases = sorted(int(path.stem) for path in folder.glob("*.log") if path.stem.isdigit())
+    if not bases:
+        if recovery_point > log_start_offset:
+            raise CorruptLogError(folder, 0, f"no segment is there, but offsets up to {recovery_point} were synced")
+        segments = [Segment.create(folder, log_start_offset, index_interval=index_interval)]
+        return Recovered(segments=segments, log_end_offset=log_start_offset, producers=ProducerStates(), cut_bytes=0)
+    segments = [Segment(folder, base, index_interval=index_interval, create=False) for base in bases]
+    try:
+        end_offset, cut_bytes = _check_segments(segments, recovery_point)
+        producers = _recover_producers(folder, segments, end_offset)
+    except BaseException:
+        for segment in segments:
+            segment.close()
+        raise
+    return Recovered(segments=segments, log_end_offset=end_offset, producers=producers, cut_bytes=cut_bytes)
+
+
+def _check_segments(segments: list[Segment], recovery_point: int) -> tuple[int, int]:
+    """(log end offset, bytes cut off). Removes from `segments` what lay behind a cut."""
+    end_offset = segments[0].base_offset
+    for number, segment in enumerate(segments):
+        following = segments[number + 1 :]
+        if following and following[0].base_offset <= recovery_point:
+            _check_synced_end(segment)
+            continue
+        end_offset, torn_bytes = _check_tail(segment, recovery_point)
+        if torn_bytes:
+            cut_bytes = torn_bytes + sum(later.size for later in following)
+            for later in following:
+                segments.remove(later)
+                later.delete()
+            return end_offset, cut_bytes
+    return end_offset, 0
+
+
+def _check_synced_end(segment: Segment) -> None:
+    """See that a segment below the recovery point ends where a batch ends."""
+    for _ in segment.scan(segment.last_indexed_position()):
+        pass
+
+
+def _check_tail(segment: Segment, recovery_point: int) -> tuple[int, int]:
+    """(offset behind the last sound batch, bytes cut off), the indexes brought up to there."""
+    start = 0
+    if segment.load_indexes():
+        start = segment.offset_index.floor(recovery_point - 1)
+        segment.rewind_indexes(start)
+    end_offset, position = segment.base_offset, start
+    try:
+        for position, header in segment.scan(start):
+            if header.base_offset < end_offset:
+                raise CorruptLogError(segment.path, position, f"offset {header.base_offset} comes after {end_offset}")
+            end_offset = header.last_offset + 1
+            segment.note(position, header.size, header.last_offset, header.max_timestamp)
+    except CorruptLogError as torn:
+        if end_offset < recovery_point:
+            raise CorruptLogError(
+                segment.path, torn.position, f"{torn.reason}, and offsets up to {recovery_point} were synced"
+            ) from torn
+        torn_bytes = segment.size - torn.position
+        segment.truncate(torn.position, end_offset)
+        return end_offset, torn_bytes
+    if end_offset < recovery_point:
+        raise CorruptLogError(
+            segment.path,
+            segment.size,
+            f"the log ends at offset {end_offset}, and offsets up to {recovery_point} were synced",
+        )
+    return end_offset, 0
+
+
+def _recover_producers(folder: Path, segments: list[Segment], end_offset: int) -> ProducerStates:
+    """The newest snapshot, and what was appended since."""
+    snapshot_offset, producers = load_snapshot(folder, at_most=end_offset)
+    for number, segment in enumerate(segments):
+        if number + 1 < len(segments) and segments[number + 1].base_offset <= snapshot_offset:
+            continue
+        span = segment.locate(snapshot_offset)
+        for _, header in segment.walk(span.position if span else segment.size):
+            if header.producer_id >= 0:
+                producers.appended(
+                    header.producer_id,
+                    header.producer_epoch,
+                    header.base_sequence,
+                    header.base_offset,
+                    header.last_offset,
+                    header.max_timestamp,
+                )
+    return producers

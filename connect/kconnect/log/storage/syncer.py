@@ -1,0 +1,122 @@
+"""Syncing in groups, on a thread of its own: the loop never waits for the disk to sync.
+
+One sync takes along everything that was written before it was asked for: first the partitions whose records
+are data, then those whose records speak of data (committed offsets). What is asked for while a
+sync runs is done together by the next one.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from kconnect.log.storage.topic import INTERNAL_TOPICS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kconnect.log.storage.partition import Partition, SyncTicket
+
+_fdatasync = getattr(os, "fdatasync", os.fsync)
+
+
+class Syncer:
+    """Syncs the partitions that were reported as dirty.
+
+    All methods but the thread's own are for the thread of the loop; `call_soon` brings a call there from
+    any thread.
+    """
+
+    def __init__(self, call_soon: Callable[[Callable[[], None]], None]) -> None:
+        self._call_soon = call_soon
+        self._dirty: set[Partition] = set()
+        self._waiting: list[Callable[[], None]] = []
+        self._running: list[Callable[[], None]] | None = None
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="log-io", daemon=True)
+        self._thread.start()
+
+    def mark_dirty(self, partition: Partition) -> None:
+        """`partition` has records that are not synced."""
+        self._dirty.add(partition)
+
+    def forget(self, partition: Partition) -> None:
+        """`partition` is gone."""
+        self._dirty.discard(partition)
+
+    def sync(self, done: Callable[[], None]) -> None:
+        """Sync what was written until now, then call `done` on the loop's thread.
+
+        Partitions that could not be synced are offline by then.
+        """
+        self._waiting.append(done)
+        if self._running is None:
+            # At the end of this round of the loop, so that what the round still appends goes along.
+            self._running = []
+            self._call_soon(self._begin)
+
+    def run(self, job: Callable[[], None]) -> None:
+        """Do slow work on the files, such as removing many, behind the syncs that wait."""
+        self._jobs.put(job)
+
+    def _begin(self) -> None:
+        self._running, self._waiting = self._waiting, []
+        tickets = self._take_tickets()
+        self._jobs.put(lambda: self._sync_files(tickets))
+
+    def _take_tickets(self) -> list[SyncTicket]:
+        tickets = []
+        for partition in sorted(self._dirty, key=lambda p: p.topic in INTERNAL_TOPICS):
+            if partition.offline is None:
+                try:
+                    tickets.append(partition.begin_sync())
+                except OSError as e:
+                    partition.take_offline(f"{partition.folder} cannot be written: {e.strerror}")
+        self._dirty.clear()
+        return tickets
+
+    def _sync_files(self, tickets: list[SyncTicket]) -> None:
+        failures: dict[SyncTicket, OSError] = {}
+        for ticket in tickets:
+            try:
+                for fd in ticket.descriptors:
+                    _fdatasync(fd)
+            except OSError as e:
+                failures[ticket] = e
+            finally:
+                for fd in ticket.descriptors:
+                    os.close(fd)
+        self._call_soon(lambda: self._end(tickets, failures))
+
+    def _end(self, tickets: list[SyncTicket], failures: dict[SyncTicket, OSError]) -> None:
+        for ticket in tickets:
+            partition = ticket.partition
+            if ticket in failures:
+                # After a failed sync the pages count as clean: what is on the disk is unknown from here on.
+                partition.take_offline(
+                    f"{partition.folder} could not be synced: {failures[ticket].strerror}; check the disk and restart"
+                )
+            elif partition.offline is None:
+                partition.end_sync(ticket)
+        finished, self._running = self._running or [], None
+        for done in finished:
+            done()
+        if self._waiting and self._running is None:
+            self._running = []
+            self._begin()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+    def close(self) -> None:
+        """Sync everything that is dirty, in this thread, and end the other one."""
+        self._jobs.put(None)
+        self._thread.join()
+        for ticket in self._take_tickets():
+            for fd in ticket.descriptors:
+                _fdatasync(fd)
+                os.close(fd)
+            ticket.partition.end_sync(ticket)

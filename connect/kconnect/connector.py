@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from kconnect.config import Config, ConfigDef, ConfigValue, config_class_of
@@ -20,7 +20,7 @@ class OffsetStorageReader(Protocol):
         """The last committed offset of `partition`, None if there is none."""
         ...
 
-    def offsets(self, partitions: list[SourcePartition]) -> list[dict[str, Any] | None]:
+    def offsets(self, partitions: Sequence[SourcePartition]) -> list[dict[str, Any] | None]:
         """The last committed offsets, in the order asked."""
         ...
 

@@ -110,15 +110,15 @@ ConnectRecord: TypeAlias = SourceRecord | SinkRecord
 class RowBatch(msgspec.Struct):
     """Rows of one schema for one topic, as a source's driver gave them: the cheapest thing that `poll` may return.
 
-    `rows` are tuples in the order of `schema.fields`; `source_offsets[i]` belongs to `rows[i]`. `keys` is None,
-    or one key per row. The framework builds the records.
+    `rows` are tuples in the order of `schema.fields`; `source_offsets[i]` belongs to `rows[i]`, None if rows have no
+    offsets. `keys` is None, or one key per row. The framework builds the records.
     """
 
     topic: str
     schema: Schema
     rows: list[tuple[Any, ...]]
     source_partition: SourcePartition
-    source_offsets: list[SourceOffset]
+    source_offsets: list[SourceOffset] | None
     key_schema: Schema | None = None
     keys: list[Value] | None = None
     timestamp: int | None = None

@@ -148,8 +148,8 @@ def _pageview(number: int, random: Random) -> dict[str, Any]:
     }
 
 
-def _struct(name: str, **fields: Schema) -> Schema:
-    builder = SchemaBuilder.struct().name(f"kconnect.datagen.{name}")
+def _struct(dataset: str, /, **fields: Schema) -> Schema:
+    builder = SchemaBuilder.struct().name(f"kconnect.datagen.{dataset}")
     for field, schema in fields.items():
         builder.field(field, schema)
     return builder.build()

@@ -48,6 +48,8 @@ class DatagenSourceTask(SourceTask[DatagenConfig]):
     def start(self, config: DatagenConfig) -> None:
         self._config = config
         self._dataset = DATASETS[config.dataset]
+        key_field = self._dataset.schema.field(self._dataset.key)
+        self._key_schema = key_field.schema if key_field is not None else None
         self._stopping = threading.Event()
         self._partition = {"task": config.task_number}
         offset = self.context.offset_storage_reader.offset(self._partition)
@@ -91,7 +93,7 @@ class DatagenSourceTask(SourceTask[DatagenConfig]):
             {"iteration": number + 1},
             self._config.topic,
             None,
-            dataset.schema.field(dataset.key).schema,
+            self._key_schema,
             value[dataset.key],
             dataset.schema,
             value,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from io import RawIOBase
+from io import FileIO, RawIOBase
 from pathlib import Path
 from typing import Literal
 
@@ -39,7 +39,7 @@ class FileStreamSinkTask(SinkTask[FileStreamSinkConfig]):
         self._path = config.file
         self._render: Callable[[SinkRecord], str] = _as_json if config.format == "json" else java_text
         if config.file is None:
-            self._stream: RawIOBase = sys.stdout.buffer.raw
+            self._stream: RawIOBase = FileIO(sys.stdout.fileno(), "w", closefd=False)
             return
         try:
             self._stream = Path(config.file).open("ab", buffering=0)  # noqa: SIM115 - closed by stop

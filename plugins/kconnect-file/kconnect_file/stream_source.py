@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from kconnect.config import HIGH, LOW, Config, NonEmptyString, Range, key
+from kconnect.connector import ExactlyOnceSupport
 from kconnect.errors import ConnectError
 from kconnect.record import SourceOffset, SourceRecord
 from kconnect.schema import STRING_SCHEMA
-from kconnect.source import ExactlyOnceSupport, SourceConnector, SourcePartitionKey, SourceTask
+from kconnect.source import SourceConnector, SourcePartitionKey, SourceTask
 from kconnect_file.lines import LineReader
 
 FILENAME = "filename"

@@ -1,0 +1,44 @@
+"""Which of a database's tables a source reads."""
+
+from __future__ import annotations
+
+import re
+
+from kconnect.errors import ConnectError
+from kconnect_sql.config import SqlSourceConfig
+from kconnect_sql.dialect import Table
+
+
+class TableFilter:
+    """Chooses by `schema.pattern`, `table.whitelist` and `table.blacklist`; names may be qualified by a schema."""
+
+    def __init__(self, config: SqlSourceConfig) -> None:
+        self._whitelist = config.table_whitelist
+        self._blacklist = set(config.table_blacklist)
+        self._schema = _like(config.schema_pattern) if config.schema_pattern else None
+
+    def choose(self, tables: list[Table]) -> list[Table]:
+        """The chosen ones, sorted. Raises ConnectError for a whitelisted name that means two tables."""
+        if self._schema is not None:
+            tables = [table for table in tables if self._schema.fullmatch(table.schema or "")]
+        if self._whitelist:
+            chosen = {match for name in self._whitelist if (match := self._named(name, tables)) is not None}
+        else:
+            chosen = {table for table in tables if not _names(table) & self._blacklist}
+        return sorted(chosen, key=str)
+
+    def _named(self, name: str, tables: list[Table]) -> Table | None:
+        found = [table for table in tables if name in _names(table)]
+        if len(found) > 1:
+            raise ConnectError(
+                f"table.whitelist: {name} could be {' or '.join(map(str, found))}; write it with its schema"
+            )
+        return found[0] if found else None
+
+
+def _names(table: Table) -> set[str]:
+    return {table.name, str(table)}
+
+
+def _like(pattern: str) -> re.Pattern[str]:
+    return re.compile("".join({"%": ".*", "_": "."}.get(char, re.escape(char)) for char in pattern))

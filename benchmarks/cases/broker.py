@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from benchmarks.case import Case, Round, Sides, Size
 from benchmarks.peers import JVM_BROKER_HEAP, Broker
 from benchmarks.sample import Sample, throughput
-from services.embedded_log import running_log
+from kconnect.testing.broker import EmbeddedLog
 from services.kafka.broker import running_kafka
 
 __all__ = ["CASES"]
@@ -46,12 +46,9 @@ LOADS = (
 
 @contextmanager
 def both_brokers(folder: Path) -> Iterator[dict[str, Broker]]:
-    ours, peer = folder / "ours", folder / "kafka"
-    ours.mkdir()
-    peer.mkdir()
-    with running_log(ours) as log, running_kafka(peer, heap=JVM_BROKER_HEAP) as kafka:
+    with EmbeddedLog(folder / "log") as log, running_kafka(folder, heap=JVM_BROKER_HEAP) as kafka:
         yield {
-            "ours": Broker.at(log.bootstrap, log.process.pid),
+            "ours": Broker.at(log.bootstrap_servers, log.pid),
             "kafka": Broker.at(kafka.bootstrap, kafka.process.pid),
         }
 

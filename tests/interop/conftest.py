@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from services.embedded_log import running_log
+from kconnect.testing.broker import EmbeddedLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ def unique(kind: str) -> str:
 
 
 @pytest.fixture(scope="session", params=["embedded", pytest.param("kafka", marks=pytest.mark.needs("kafka"))])
-def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     if request.param == "kafka":
         yield cluster_at(request.getfixturevalue("kafka_bootstrap"))
     else:
-        with running_log(tmp_path_factory.mktemp("embedded-log")) as log:
-            yield cluster_at(log.bootstrap)
+        with EmbeddedLog() as log:
+            yield cluster_at(log.bootstrap_servers)

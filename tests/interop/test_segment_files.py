@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from services.embedded_log import running_log
+from kconnect.testing.broker import EmbeddedLog
 
 pytestmark = pytest.mark.interop
 RECORDS = 20_000
@@ -17,19 +17,21 @@ RECORDS = 20_000
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of a log that held a topic of several segments and a group's commits, and has stopped."""
-    folder = tmp_path_factory.mktemp("segments")
-    with running_log(folder) as log:
-        admin = AdminClient({"bootstrap.servers": log.bootstrap})
+    with EmbeddedLog(tmp_path_factory.mktemp("segments") / "data") as log:
+        admin = AdminClient({"bootstrap.servers": log.bootstrap_servers})
         small = {"segment.bytes": "1048576", "index.interval.bytes": "1024"}
         admin.create_topics([NewTopic("orders", 1, 1, config=small)])["orders"].result(30)
-        producer = Producer({"bootstrap.servers": log.bootstrap, "enable.idempotence": True, "batch.num.messages": 50})
+        producer = Producer(
+            {"bootstrap.servers": log.bootstrap_servers, "enable.idempotence": True, "batch.num.messages": 50}
+        )
         for number in range(RECORDS):
             producer.produce("orders", key=f"k{number % 100}", value=f"{number:0>100}", headers={"n": "1"})
             producer.poll(0)
         assert producer.flush(60) == 0
-        consumer = Consumer({"bootstrap.servers": log.bootstrap, "group.id": "readers"})
+        consumer = Consumer({"bootstrap.servers": log.bootstrap_servers, "group.id": "readers"})
         consumer.commit(offsets=[TopicPartition("orders", 0, 100)], asynchronous=False)
         consumer.close()
+        log.stop()
     return log.data
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kconnect.errors import ConfigError
 from kconnect.schema import Schema
 from kconnect_sql.config import ConnectionConfig
 from kconnect_sql.url import DatabaseUrl, parse_url
+
+if TYPE_CHECKING:
+    from kconnect_sql.writer import Writer
 
 Row = tuple[Any, ...]
 
@@ -103,6 +106,12 @@ class Dialect(Protocol):
     name: str
 
     def reader(self, url: DatabaseUrl, config: ConnectionConfig) -> Reader: ...
+
+    def writer(self, url: DatabaseUrl, config: ConnectionConfig) -> Writer: ...
+
+    def table(self, name: str) -> Table:
+        """The table that a name means, which may be qualified."""
+        ...
 
 
 def dialect_of(config: ConnectionConfig) -> tuple[Dialect, DatabaseUrl]:

@@ -32,6 +32,7 @@ from kconnect_sql.dialect import Column, Reader, Row, Settled, Table
 from kconnect_sql.numeric import numeric_mapping, numeric_schema
 from kconnect_sql.position import EPOCH
 from kconnect_sql.url import DatabaseUrl
+from kconnect_sql.writer import Writer
 
 BUSY_SECONDS = 5.0
 MICROSECOND = datetime.timedelta(microseconds=1)
@@ -42,6 +43,14 @@ class SqliteDialect:
 
     def reader(self, url: DatabaseUrl, config: ConnectionConfig) -> Reader:
         return SqliteReader(url, config)
+
+    def writer(self, url: DatabaseUrl, config: ConnectionConfig) -> Writer:
+        from kconnect_sql.sqlite_writer import SqliteWriter
+
+        return SqliteWriter(url)
+
+    def table(self, name: str) -> Table:
+        return Table(name)
 
 
 def connect(url: DatabaseUrl, *, create: bool) -> sqlite3.Connection:

@@ -1,0 +1,118 @@
+"""The SQL sink task: records in, rows out, one transaction per batch."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from itertools import groupby
+
+from kconnect.errors import ConnectError, DataError, RetriableError
+from kconnect.record import SinkRecord
+from kconnect.schema import Schema
+from kconnect.sink import SinkTask
+from kconnect_sql.config import SqlSinkConfig
+from kconnect_sql.dialect import Row, Table, dialect_of
+from kconnect_sql.shape import Shape, shape_of, where
+from kconnect_sql.table_form import TableForm
+from kconnect_sql.writer import Writer
+
+log = logging.getLogger(__name__)
+
+ShapeKey = tuple[str, Schema | None, Schema | None, bool]
+
+
+class SqlSinkTask(SinkTask[SqlSinkConfig]):
+    """Rows of a `put` are committed before it returns: at least once, and once for keyed upserts."""
+
+    def start(self, config: SqlSinkConfig) -> None:
+        self._config = config
+        self._dialect, self._url = dialect_of(config)
+        self._writer: Writer | None = None
+        self._shapes: dict[ShapeKey, Shape] = {}
+        self._retries = config.max_retries
+        self._mapping = dict(_mapped(entry) for entry in config.topics_to_tables_mapping or ())
+        self._connect()
+
+    def put(self, records: Sequence[SinkRecord]) -> None:
+        if not records:
+            return
+        try:
+            writer = self._writer or self._connect()
+            with writer.transaction():
+                self._write(writer, records)
+        except RetriableError as error:
+            self._disconnect()
+            if self._retries == 0:
+                raise ConnectError(f"gave up after {self._config.max_retries} retries: {error}") from error
+            self._retries -= 1
+            self.context.timeout(self._config.retry_backoff_ms)
+            raise
+        self._retries = self._config.max_retries
+
+    def stop(self) -> None:
+        self._disconnect()
+
+    def _connect(self) -> Writer:
+        self._writer = writer = self._dialect.writer(self._url, self._config)
+        self._form = TableForm(self._config, writer)
+        return writer
+
+    def _disconnect(self) -> None:
+        writer, self._writer = getattr(self, "_writer", None), None
+        if writer is not None:
+            writer.close()
+
+    def _write(self, writer: Writer, records: Sequence[SinkRecord]) -> None:
+        for key, run in groupby(records, _shape_key):
+            batch = list(run)
+            shape = self._shapes.get(key)
+            if shape is None:
+                shape = self._shapes[key] = shape_of(self._config, batch[0])
+            table = self._table(key[0])
+            deletes = key[3]
+            if not deletes:
+                self._form.fit(table, shape, batch[0])
+            for begin in range(0, len(batch), self._config.batch_size or len(batch)):
+                part = batch[begin : begin + (self._config.batch_size or len(batch))]
+                if deletes:
+                    self._delete(writer, table, shape, part)
+                else:
+                    self._store(writer, table, shape, part)
+
+    def _store(self, writer: Writer, table: Table, shape: Shape, records: list[SinkRecord]) -> None:
+        mode = self._config.insert_mode
+        if mode == "insert":
+            writer.insert(table, shape, [shape.row(record) for record in records])
+            return
+        if not shape.keys:
+            raise ConnectError(f"insert.mode={mode} needs a primary key: set pk.mode, and pk.fields where it asks")
+        rows: dict[Row, Row] = {}  # the last record of a key wins
+        for record in records:
+            rows[shape.key(record)] = shape.row(record)
+        (writer.upsert if mode == "upsert" else writer.update)(table, shape, list(rows.values()))
+
+    def _delete(self, writer: Writer, table: Table, shape: Shape, records: list[SinkRecord]) -> None:
+        if not (self._config.delete_enabled and self._config.pk_mode == "record_key"):
+            raise DataError(
+                f"{where(records[0])} is a tombstone; set delete.enabled=true with pk.mode=record_key to delete its "
+                "row, or filter it out"
+            )
+        writer.delete(table, shape, [shape.key(record) for record in records])
+
+    def _table(self, topic: str) -> Table:
+        name = self._mapping.get(topic) or self._config.table_name_format.replace("${topic}", topic)
+        if self._config.table_name_normalize:
+            name = re.sub(r"[^A-Za-z0-9_]", "_", name)
+        return self._dialect.table(name)
+
+
+def _shape_key(record: SinkRecord) -> ShapeKey:
+    return record.topic, record.key_schema, record.value_schema, record.value is None
+
+
+def _mapped(entry: str) -> tuple[str, str]:
+    topic, separator, table = entry.partition(":")
+    if not separator:
+        raise ConnectError(f"topics.to.tables.mapping: {entry!r} is not topic:table")
+    return topic, table

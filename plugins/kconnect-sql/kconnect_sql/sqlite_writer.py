@@ -1,0 +1,153 @@
+"""Writing to SQLite: prepared statements over whole batches."""
+
+from __future__ import annotations
+
+import datetime
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+from kconnect.errors import ConnectError, DataError
+from kconnect.schema import DATE_NAME, DECIMAL_NAME, TIME_NAME, TIMESTAMP_NAME, Schema, Type
+from kconnect_sql.dialect import Row, Table
+from kconnect_sql.shape import Shape, TargetColumn
+from kconnect_sql.sqlite import connect, quote, refuse
+from kconnect_sql.url import DatabaseUrl
+
+_LOGICAL = {DECIMAL_NAME: "NUMERIC", DATE_NAME: "DATE", TIME_NAME: "TIME", TIMESTAMP_NAME: "TIMESTAMP"}
+_TYPES = {
+    Type.INT8: "INTEGER",
+    Type.INT16: "INTEGER",
+    Type.INT32: "INTEGER",
+    Type.INT64: "INTEGER",
+    Type.FLOAT32: "REAL",
+    Type.FLOAT64: "REAL",
+    Type.BOOLEAN: "BOOLEAN",
+    Type.STRING: "TEXT",
+    Type.BYTES: "BLOB",
+}
+_TEXT_TYPES = (Decimal, datetime.datetime, datetime.date, datetime.time)
+
+
+class SqliteWriter:
+    def __init__(self, url: DatabaseUrl) -> None:
+        self._url = url
+        self._connection = connect(url, create=True)
+        self._connection.isolation_level = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self._execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def column_names(self, table: Table) -> set[str] | None:
+        names = {row[1] for row in self._execute(f"PRAGMA table_info({quote(table.name)})")}
+        return names or None
+
+    def create(self, table: Table, columns: Sequence[TargetColumn]) -> None:
+        parts = [_definition(column) for column in columns]
+        keys = [quote(column.name) for column in columns if column.key]
+        if keys:
+            parts.append(f"PRIMARY KEY ({', '.join(keys)})")
+        self._execute(f"CREATE TABLE {quote(table.name)} ({', '.join(parts)})")
+
+    def add_columns(self, table: Table, columns: Sequence[TargetColumn]) -> None:
+        for column in columns:
+            self._execute(f"ALTER TABLE {quote(table.name)} ADD COLUMN {_definition(column)}")
+
+    def insert(self, table: Table, shape: Shape, rows: list[Row]) -> None:
+        self._many(self._insert_sql(table, shape), rows, table)
+
+    def upsert(self, table: Table, shape: Shape, rows: list[Row]) -> None:
+        keys = ", ".join(map(quote, shape.keys))
+        others = [quote(column.name) for column in shape.columns if not column.key]
+        change = ", ".join(f"{name} = excluded.{name}" for name in others)
+        action = f"DO UPDATE SET {change}" if others else "DO NOTHING"
+        self._many(f"{self._insert_sql(table, shape)} ON CONFLICT ({keys}) {action}", rows, table)
+
+    def update(self, table: Table, shape: Shape, rows: list[Row]) -> None:
+        count = len(shape.keys)
+        change = ", ".join(f"{quote(column.name)} = ?" for column in shape.columns if not column.key)
+        sql = f"UPDATE {quote(table.name)} SET {change} WHERE {_key_condition(shape)}"  # noqa: S608 - quoted
+        self._many(sql, [row[count:] + row[:count] for row in rows], table)
+
+    def delete(self, table: Table, shape: Shape, keys: list[Row]) -> None:
+        self._many(f"DELETE FROM {quote(table.name)} WHERE {_key_condition(shape)}", keys, table)  # noqa: S608 - quoted
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _insert_sql(self, table: Table, shape: Shape) -> str:
+        names = ", ".join(map(quote, shape.names))
+        marks = ", ".join("?" * len(shape.columns))
+        return f"INSERT INTO {quote(table.name)} ({names}) VALUES ({marks})"  # noqa: S608 - quoted
+
+    def _execute(self, sql: str) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute(sql)
+        except sqlite3.Error as error:
+            refuse(error, f"cannot run {sql}", self._url)
+
+    def _many(self, sql: str, rows: list[Row], table: Table) -> None:
+        try:
+            self._connection.executemany(sql, [_bound(row) for row in rows])
+        except (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, OverflowError) as error:
+            raise DataError(f"{self._url.database}: {table} refuses a row: {error}") from error
+        except sqlite3.Error as error:
+            refuse(error, f"cannot write to {table}", self._url)
+
+
+def _key_condition(shape: Shape) -> str:
+    return " AND ".join(f"{quote(name)} = ?" for name in shape.keys)
+
+
+def _definition(column: TargetColumn) -> str:
+    schema = column.schema
+    text = f"{quote(column.name)} {_type(column.name, schema)}"
+    if schema.default is not None:
+        return f"{text} DEFAULT {_literal(schema.default)}"
+    return text if schema.optional and not column.key else f"{text} NOT NULL"
+
+
+def _type(name: str, schema: Schema) -> str:
+    found = _LOGICAL.get(schema.name or "") or _TYPES.get(schema.type)
+    if found is None:
+        raise ConnectError(
+            f"the field {name} is of type {schema.type.value}, which no column holds: flatten it, or leave it out by "
+            "fields.whitelist"
+        )
+    return found
+
+
+def _literal(value: Any) -> str:
+    bound = _bind(value)
+    if isinstance(bound, bytes):
+        return f"X'{bound.hex()}'"
+    if isinstance(bound, str):
+        return "'" + bound.replace("'", "''") + "'"
+    return str(int(bound) if isinstance(bound, bool) else bound)
+
+
+def _bound(row: Row) -> Row:
+    for value in row:
+        if isinstance(value, _TEXT_TYPES):
+            return tuple([_bind(value) for value in row])
+    return row
+
+
+def _bind(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, datetime.datetime):
+        return value.astimezone(datetime.UTC).replace(tzinfo=None).isoformat(sep=" ")
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    return value

@@ -1,0 +1,39 @@
+"""What the sink needs of a database, and the SQL that databases share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from kconnect_sql.dialect import Row, Table
+from kconnect_sql.shape import Shape, TargetColumn
+
+
+class Writer(Protocol):
+    """An open connection that a sink task writes by. For one thread. Methods raise RetriableError when the database is
+    away or busy, DataError when it refuses the rows, ConnectError when it refuses the statement."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing: what is written inside stays if the block ends well."""
+        ...
+
+    def column_names(self, table: Table) -> set[str] | None:
+        """The table's columns as they are now; None if there is no such table."""
+        ...
+
+    def create(self, table: Table, columns: Sequence[TargetColumn]) -> None: ...
+
+    def add_columns(self, table: Table, columns: Sequence[TargetColumn]) -> None: ...
+
+    def insert(self, table: Table, shape: Shape, rows: list[Row]) -> None: ...
+
+    def upsert(self, table: Table, shape: Shape, rows: list[Row]) -> None:
+        """No two of the rows have the same key."""
+        ...
+
+    def update(self, table: Table, shape: Shape, rows: list[Row]) -> None: ...
+
+    def delete(self, table: Table, shape: Shape, keys: list[Row]) -> None: ...
+
+    def close(self) -> None: ...

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from kconnect.errors import DataError
@@ -33,15 +34,16 @@ def decimal_scale(schema: Schema) -> int:
 
 def unscaled_bytes(value: Decimal, scale: int) -> bytes:
     """The bytes of a decimal that has exactly `scale` digits after the point."""
-    unscaled = unscaled_number(value, scale)
+    if not value.same_quantum(_unit(scale)):
+        raise DataError(f"decimal {value} does not have the {scale} digits after the point that its schema says")
+    unscaled = int(value.scaleb(scale, _EXACT))
     return unscaled.to_bytes((unscaled + (unscaled < 0)).bit_length() // 8 + 1, "big", signed=True)
 
 
-def unscaled_number(value: Decimal, scale: int) -> int:
-    exponent = value.as_tuple().exponent
-    if exponent != -scale:
-        raise DataError(f"decimal {value} does not have the {scale} digits after the point that its schema says")
-    return int(value.scaleb(scale, _EXACT))
+@lru_cache
+def _unit(scale: int) -> Decimal:
+    """The smallest decimal of that scale."""
+    return Decimal((0, (1,), -scale))
 
 
 def decimal_of(data: bytes, scale: int) -> Decimal:

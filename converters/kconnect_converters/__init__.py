@@ -1,1 +1,37 @@
+"""The built-in converters, registered like anyone's."""
 
+from __future__ import annotations
+
+from kconnect.hookspecs import hookimpl
+from kconnect.plugins import Plugin
+
+_PRIMITIVES = (
+    Plugin("kconnect_converters.primitives:StringConverter", java="org.apache.kafka.connect.storage.StringConverter"),
+    *(
+        Plugin(f"kconnect_converters.primitives:{name}", java=f"org.apache.kafka.connect.converters.{name}")
+        for name in (
+            "ByteArrayConverter",
+            "BooleanConverter",
+            "ShortConverter",
+            "IntegerConverter",
+            "LongConverter",
+            "FloatConverter",
+            "DoubleConverter",
+        )
+    ),
+)
+_JSON = Plugin("kconnect_converters.json:JsonConverter", java="org.apache.kafka.connect.json.JsonConverter")
+_SIMPLE_HEADER = Plugin(
+    "kconnect_converters.header:SimpleHeaderConverter",
+    java="org.apache.kafka.connect.storage.SimpleHeaderConverter",
+)
+
+
+@hookimpl
+def register_converters() -> list[Plugin]:
+    return [_JSON, *_PRIMITIVES]
+
+
+@hookimpl
+def register_header_converters() -> list[Plugin]:
+    return [_SIMPLE_HEADER, _JSON, *_PRIMITIVES]

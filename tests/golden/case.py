@@ -17,7 +17,8 @@ class LeftOutError(Exception):
 
 @dataclass(slots=True)
 class Case:
-    """A vector as its line has it; `output` and `outputs` are None beside an `error`.
+    """A vector as its line has it; `op` is empty where a suite has one operation only; `output` and `outputs` are None
+    beside an `error`.
 
     `stage` is for the adapter to keep: the step it is in (configure, apply, convert …), so that an error raised
     there is known to be of that stage. It starts as `run`."""
@@ -26,7 +27,7 @@ class Case:
     suite: str
     cls: str
     note: str
-    op: str | None
+    op: str
     config: dict[str, Any]
     input: Any
     inputs: list[Any] | None
@@ -48,7 +49,7 @@ def parse(line: str) -> Case:
         suite=raw["suite"],
         cls=raw["class"],
         note=raw.get("note", ""),
-        op=raw.get("op"),
+        op=raw.get("op", ""),
         config=raw.get("config") or {},
         input=raw.get("input"),
         inputs=raw.get("inputs"),

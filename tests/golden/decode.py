@@ -38,7 +38,7 @@ def schema(encoded: dict[str, Any] | None) -> Schema | None:
         version=encoded.get("version"),
         doc=encoded.get("doc"),
         parameters=encoded.get("parameters"),
-        fields={f["name"]: _required(f["schema"]) for f in encoded.get("fields") or ()},
+        fields={f["name"]: required_schema(f["schema"]) for f in encoded.get("fields") or ()},
         key_schema=schema(encoded.get("keys")),
         value_schema=schema(encoded.get("values")),
     )
@@ -46,7 +46,7 @@ def schema(encoded: dict[str, Any] | None) -> Schema | None:
     return bare if default is None else bare.replace(default=value(bare, default))
 
 
-def _required(encoded: dict[str, Any]) -> Schema:
+def required_schema(encoded: dict[str, Any]) -> Schema:
     decoded = schema(encoded)
     assert decoded is not None
     return decoded

@@ -35,7 +35,7 @@ class Rule:
         return (
             case.suite == self.suite
             and fnmatchcase(case.cls, self.cls)
-            and (self.op is None or fnmatchcase(case.op or "", self.op))
+            and (self.op is None or fnmatchcase(case.op, self.op))
             and self.outcome in (None, "error" if case.error else "output")
             and _found(self.config, case.config)
             and _found(self.input, case.input if case.inputs is None else case.inputs)

@@ -12,8 +12,11 @@ Values come from `golden.decode`, which raises LeftOutError for what Python valu
 from __future__ import annotations
 
 import importlib
+import sys
 import traceback
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -96,7 +99,8 @@ def _adapter(suite: str) -> ModuleType | None:
 
 def _complaint(adapter: ModuleType, case: Case) -> str | None:
     """What is wrong with our answer; None when it is right."""
-    expected = None if case.error is not None else _expected(adapter, case)
+    with _deep_stack():
+        expected = None if case.error is not None else _expected(adapter, case)
     try:
         ours = adapter.run(case)
     except LeftOutError:
@@ -107,7 +111,19 @@ def _complaint(adapter: ModuleType, case: Case) -> str | None:
         return f"{case.note}: not a ConnectError\n{traceback.format_exc(limit=-4)}"
     if case.error is not None:
         return f"{case.note}: {ours!r} instead of {case.error['class']}: {case.error['message']}"
-    return None if same(expected, ours) else f"{case.note}: {ours!r} instead of {expected!r}"
+    with _deep_stack():
+        return None if same(expected, ours) else f"{case.note}: {ours!r} instead of {expected!r}"
+
+
+@contextmanager
+def _deep_stack() -> Iterator[None]:
+    """Room to decode and compare what is nested a thousand deep. kconnect itself runs without it."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(10 * limit)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def _expected(adapter: ModuleType, case: Case) -> Any:

@@ -41,9 +41,9 @@ def run(case: Case) -> Any:
         case "builder":
             return build(given["steps"])
         case "struct":
-            return struct(decode._required(given["schema"]), given["steps"])
+            return struct(decode.required_schema(given["schema"]), given["steps"])
         case "logical":
-            return convert(case.cls, given["fn"], decode._required(given["schema"]), given["value"])
+            return convert(case.cls, given["fn"], decode.required_schema(given["schema"]), given["value"])
     raise LeftOutError("not a part of the data model")
 
 
@@ -52,7 +52,7 @@ def expected(case: Case) -> Any:
         case "builder":
             return decode.schema(case.output)
         case "struct":
-            return struct_results(decode._required(case.input["schema"]), case.input["steps"], case.output)
+            return struct_results(decode.required_schema(case.input["schema"]), case.input["steps"], case.output)
         case "logical":
             return decode.value(None, case.output)
     return case.output
@@ -93,7 +93,7 @@ def _start(step: str, *args: Any) -> SchemaBuilder:
 def struct(of: Schema, steps: list[list[Any]]) -> list[Any]:
     """put, get and validate as they are for a dict beside its schema."""
     content: dict[str, Any] = {}
-    results = []
+    results: list[Any] = []
     for step, *args in steps:
         if step == "validate":
             validate_value(of, content)
@@ -113,7 +113,7 @@ def struct(of: Schema, steps: list[list[Any]]) -> list[Any]:
 
 
 def struct_results(of: Schema, steps: list[list[Any]], output: list[Any]) -> list[Any]:
-    results = []
+    results: list[Any] = []
     read = [step for step in steps if step[0] != "put"]
     for step, encoded in zip(read, output, strict=True):
         field = of.field(step[1]) if len(step) > 1 else None

@@ -1,0 +1,413 @@
+"""Values out of text, and from one type to another, by Kafka's rules.
+
+`value_text.value_text` is the way back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from kconnect import logical
+from kconnect.errors import DataError
+from kconnect.record import SchemaAndValue
+from kconnect.schema import (
+    BOOLEAN_SCHEMA,
+    BYTES_SCHEMA,
+    DATE_NAME,
+    DATE_SCHEMA,
+    DECIMAL_NAME,
+    FLOAT32_SCHEMA,
+    FLOAT64_SCHEMA,
+    INT8_SCHEMA,
+    INT16_SCHEMA,
+    INT32_SCHEMA,
+    INT64_SCHEMA,
+    STRING_SCHEMA,
+    TIME_NAME,
+    TIME_SCHEMA,
+    TIMESTAMP_NAME,
+    TIMESTAMP_SCHEMA,
+    Schema,
+    Type,
+    decimal_schema,
+)
+from kconnect.value_text import float_text, value_text
+
+FLOAT32_MAX: Final = 3.4028235677973366e38  # where rounding to 32 bits gives infinity
+_BITS: Final = {Type.INT8: 8, Type.INT16: 16, Type.INT32: 32, Type.INT64: 64}
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,9})?")
+_DATE: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
+_TIME: Final = re.compile(r"(\d\d):(\d\d):(\d\d)\.(\d{3})Z", re.ASCII)
+_TIMESTAMP: Final = re.compile(f"{_DATE.pattern}T{_TIME.pattern}", re.ASCII)
+_TOKEN: Final = re.compile(r'[:,{}\[\]"]|(?:\\.|[^:,{}\[\]"\\])+\\?|\\', re.ASCII | re.DOTALL)
+_TEMPORAL: Final = frozenset({DATE_NAME, TIME_NAME, TIMESTAMP_NAME})
+_WIDENING: Final = (Type.INT8, Type.INT16, Type.INT32, Type.INT64, Type.FLOAT32, Type.FLOAT64)
+
+
+def infer_schema(value: Any) -> Schema | None:
+    """The schema that a schemaless value has by itself (int is INT64, float FLOAT64), None if that cannot be said.
+
+    Lists and dicts have one when they are not empty and their elements agree."""
+    if isinstance(value, list | tuple):
+        return _inferred(Type.ARRAY, value_schema=value) if value else None
+    if isinstance(value, dict):
+        return _inferred(Type.MAP, key_schema=value.keys(), value_schema=value.values()) if value else None
+    for kind, schema in _INFERRED:
+        if isinstance(value, kind):
+            return schema
+    return None
+
+
+_INFERRED: Final[tuple[tuple[Any, Schema], ...]] = (
+    (str, STRING_SCHEMA),
+    (bool, BOOLEAN_SCHEMA),
+    (int, INT64_SCHEMA),
+    (float, FLOAT64_SCHEMA),
+    (bytes | bytearray | memoryview, BYTES_SCHEMA),
+)
+
+
+def _inferred(type_: Type, **elements: Iterable[Any]) -> Schema | None:
+    schemas: dict[str, Schema] = {}
+    for attribute, values in elements.items():
+        inferred = {infer_schema(value) for value in values if value is not None}
+        if None in inferred or len({schema.type for schema in inferred if schema}) != 1:
+            return None
+        schemas[attribute] = Schema(next(s.type for s in inferred if s), optional=any(v is None for v in values))
+    return Schema(type_, key_schema=schemas.get("key_schema"), value_schema=schemas["value_schema"])
+
+
+def parse_string(text: str | None) -> SchemaAndValue:
+    """The value that a text stands for: null, true, numbers (of the smallest type that holds them), ISO dates,
+    [lists] and {maps: of those}. What is none of these is a string; nothing is an error."""
+    if text is None:
+        return SchemaAndValue(None, None)
+    if not text:
+        return SchemaAndValue(STRING_SCHEMA, text)
+    return _Parser(text).parse(embedded=False) or SchemaAndValue(None, None)
+
+
+class _Parser:
+    """Reads one text, token by token; delimiters that no backslash protects are tokens of their own."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens = [match.group() for match in _TOKEN.finditer(text)]
+        self.at = 0
+
+    def parse(self, *, embedded: bool) -> SchemaAndValue | None:
+        """The value at this place; None for null. `embedded`: within a list or map, where strings are quoted."""
+        if embedded and self._take('"'):
+            return self._quoted()
+        for literal, value in (("null", None), ("true", True), ("false", False)):
+            start = self.at
+            if self._take(literal) and (embedded or self.at == len(self.tokens)):
+                return None if value is None else SchemaAndValue(BOOLEAN_SCHEMA, value)
+            self.at = start
+        try:
+            if self._take("["):
+                return self._list()
+            if self._take("{"):
+                return self._map()
+        except (DataError, RecursionError):
+            self.at = start
+        return self._scalar(embedded)
+
+    def _take(self, expected: str) -> bool:
+        """Step over the next token if it is `expected`, blanks around it apart."""
+        at = self.at
+        while at < len(self.tokens) - 1 and not self.tokens[at].strip():
+            at += 1
+        if at < len(self.tokens) and self.tokens[at].strip() == expected:
+            self.at = at + 1
+            return True
+        return False
+
+    def _quoted(self) -> SchemaAndValue:
+        start = self.at
+        while self.at < len(self.tokens) and self.tokens[self.at] != '"':
+            self.at += 1
+        content = "".join(self.tokens[start : self.at])
+        self.at += 1
+        temporal = parse_string(content)
+        if temporal.schema is not None and temporal.schema.name in _TEMPORAL:
+            return temporal
+        return SchemaAndValue(STRING_SCHEMA, content)
+
+    def _list(self) -> SchemaAndValue:
+        values: list[Any] = []
+        element: Schema | None = None
+        while self.at < len(self.tokens):
+            if self._take("]"):
+                if element is not None:
+                    values = [convert(element, None, value) for value in values]
+                return SchemaAndValue(Schema(Type.ARRAY, value_schema=element), values)
+            if self._take(","):
+                raise DataError("an element is missing")
+            parsed = self.parse(embedded=True)
+            element = _common(element, parsed)
+            values.append(parsed.value if parsed else None)
+            start = self.at
+            if self._take("]"):
+                self.at = start
+            elif not self._take(","):
+                raise DataError("a comma is missing")
+        raise DataError("the list does not end")
+
+    def _map(self) -> SchemaAndValue:
+        entries: dict[Any, Any] = {}
+        keys: Schema | None = None
+        values: Schema | None = None
+        while self.at < len(self.tokens):
+            if self._take("}"):
+                return self._aligned_map(keys, values, entries)
+            if self._take(","):
+                raise DataError("an entry is missing")
+            key = self.parse(embedded=True)
+            if key is None or isinstance(key.value, list | dict):
+                raise DataError("a key is null, a list or a map")
+            if not self._take(":"):
+                raise DataError("a colon is missing")
+            value = self.parse(embedded=True)
+            entries[key.value] = value.value if value else None
+            self._take(",")
+            keys, values = _common(keys, key), _common(values, value)
+        raise DataError("the map does not end")
+
+    def _aligned_map(self, keys: Schema | None, values: Schema | None, entries: dict[Any, Any]) -> SchemaAndValue:
+        if keys is not None:
+            entries = {convert(keys, None, key): value for key, value in entries.items()}
+            if values is not None:
+                entries = {key: convert(values, None, value) for key, value in entries.items()}
+        schema = Schema(Type.MAP, key_schema=keys, value_schema=values if keys is not None else None)
+        return SchemaAndValue(schema, entries)
+
+    def _scalar(self, embedded: bool) -> SchemaAndValue:
+        if self.at >= len(self.tokens):
+            raise DataError("a value is missing")
+        token = self.tokens[self.at].strip()
+        self.at += 1
+        if not token:
+            return SchemaAndValue(STRING_SCHEMA, self.tokens[self.at - 1])
+        if token[0].isdigit():
+            # The colons of a time are tokens: it has five of them.
+            whole = "".join([token, *self.tokens[self.at : self.at + 4]])
+            parsed = _parse_temporal(whole) if self.at + 4 <= len(self.tokens) else None
+            if parsed is not None:
+                self.at += 4
+                return parsed
+            parsed = _parse_temporal(token)
+            if parsed is not None:
+                return parsed
+        parsed = _parse_number(token)
+        if parsed is not None:
+            return parsed
+        if embedded:
+            raise DataError("text is not quoted")
+        return SchemaAndValue(STRING_SCHEMA, self.text)
+
+
+def _parse_temporal(token: str) -> SchemaAndValue | None:
+    """A day, time or both; a month 13 or day 30 of February counts on into the next, as in Kafka."""
+    token = token.replace("\\:", ":").strip()
+    try:
+        if match := _TIMESTAMP.fullmatch(token):
+            year, month, day, *clock = map(int, match.groups())
+            moment = datetime(year, 1, 1, tzinfo=UTC) + _since_new_year(year, month, day) + _clock(*clock)
+            return SchemaAndValue(TIMESTAMP_SCHEMA, moment)
+        if match := _DATE.fullmatch(token):
+            year, month, day = map(int, match.groups())
+            return SchemaAndValue(DATE_SCHEMA, date(year, 1, 1) + _since_new_year(year, month, day))
+        if match := _TIME.fullmatch(token):
+            millis = _clock(*map(int, match.groups())) // timedelta(milliseconds=1)
+            return SchemaAndValue(TIME_SCHEMA, logical.time_of(millis))
+    except (ValueError, OverflowError, DataError):
+        pass
+    return None
+
+
+def _since_new_year(year: int, month: int, day: int) -> timedelta:
+    years, month_index = divmod(month - 1, 12)
+    return date(year + years, month_index + 1, 1) - date(year, 1, 1) + timedelta(days=day - 1)
+
+
+def _clock(hours: int, minutes: int, seconds: int, millis: int) -> timedelta:
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds, milliseconds=millis)
+
+
+def _parse_number(token: str) -> SchemaAndValue | None:
+    if token[0] not in "+-" and not token[0].isdigit():
+        return None
+    number = _decimal(token)
+    if number is None:
+        return None
+    exponent = number.as_tuple().exponent
+    assert isinstance(exponent, int)
+    if number.adjusted() < 20 and number == number.to_integral_value():
+        for schema in (INT8_SCHEMA, INT16_SCHEMA, INT32_SCHEMA, INT64_SCHEMA):
+            if _fits(int(number), _BITS[schema.type]):
+                return SchemaAndValue(schema, int(number))
+    if exponent != 0 and abs(float(number)) < FLOAT32_MAX:
+        return SchemaAndValue(FLOAT32_SCHEMA, float(number))
+    if exponent != 0 and abs(float(number)) != float("inf"):
+        return SchemaAndValue(FLOAT64_SCHEMA, float(number))
+    return SchemaAndValue(decimal_schema(-exponent), number)
+
+
+def _decimal(text: str) -> Decimal | None:
+    """The number in the form that Java's BigDecimal reads, None if it has another."""
+    if not _NUMBER.fullmatch(text):
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return None
+
+
+def _fits(number: int, bits: int) -> bool:
+    return -(1 << (bits - 1)) <= number < 1 << (bits - 1)
+
+
+def _common(previous: Schema | None, latest: SchemaAndValue | None) -> Schema | None:
+    """The schema for elements so far: numbers widen, a null leaves it, other differences give it up."""
+    if latest is None or latest.schema is None:
+        return previous
+    if previous is None or previous.type is latest.schema.type:
+        return latest.schema
+    if previous.type in _WIDENING and latest.schema.type in _WIDENING:
+        return max(previous, latest.schema, key=lambda schema: _WIDENING.index(schema.type))
+    return None
+
+
+def convert(target: Schema, source: Schema | None, value: Any) -> Any:
+    """`value`, which has the schema `source` (None: not known), as a value of `target`.
+
+    Numbers are cut to the target's bits as a cast does it, text is parsed, anything has a text. Lists, maps and
+    structs are taken as they are. Raises DataError for what has no form in `target`, and for a null that it does
+    not take."""
+    if value is None:
+        if target.optional:
+            return None
+        raise DataError(f"null cannot become {target!r}, which is required")
+    return _CONVERT[target.type](target, source, value)
+
+
+def _to_string(target: Schema, source: Schema | None, value: Any) -> str:
+    return value_text(source, value)
+
+
+def _to_boolean(target: Schema, source: Schema | None, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        parsed = parse_string(value).value
+        if isinstance(parsed, bool):
+            return parsed
+    return _long(value, target) != 0
+
+
+def _to_integer(target: Schema, source: Schema | None, value: Any) -> Any:
+    if target.name in _TEMPORAL:
+        return _to_temporal(target, value)
+    return _cut(_long(value, target), _BITS[target.type])
+
+
+def _to_float(target: Schema, source: Schema | None, value: Any) -> float:
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        number = float(value)
+    elif isinstance(value, str) and (parsed := _decimal(value)) is not None:
+        number = float(parsed)
+    else:
+        number = float(_long(value, target))
+    if target.type is Type.FLOAT32 and abs(number) >= FLOAT32_MAX:
+        return float("inf") if number > 0 else float("-inf")
+    return number
+
+
+def _to_bytes(target: Schema, source: Schema | None, value: Any) -> Any:
+    is_bytes = isinstance(value, bytes | bytearray | memoryview)
+    if target.name != DECIMAL_NAME:
+        if is_bytes:
+            return bytes(value)
+        raise _impossible(value, target)
+    if is_bytes:
+        return logical.to_logical(target, value)
+    if isinstance(value, Decimal):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        number = float(value)
+        if number - number != 0.0:
+            raise _impossible(value, target)
+        return Decimal(float_text(number))
+    parsed = _decimal(value) if isinstance(value, str) else None
+    if parsed is None:
+        raise _impossible(value, target)
+    return parsed
+
+
+def _to_temporal(target: Schema, value: Any) -> Any:
+    if isinstance(value, str):
+        value = parse_string(value).value
+    if isinstance(value, time):
+        value = datetime.combine(logical.EPOCH, value, UTC)
+    elif isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if not isinstance(value, datetime):
+        return logical.to_logical(target, _cut(_long(value, target), _BITS[target.type]))
+    if target.name == DATE_NAME:
+        return value.astimezone(UTC).date()
+    return value.astimezone(UTC).time() if target.name == TIME_NAME else value
+
+
+def _to_collection(target: Schema, source: Schema | None, value: Any) -> Any:
+    if isinstance(value, str) and target.type is not Type.STRUCT:
+        value = parse_string(value).value
+    if not isinstance(value, list if target.type is Type.ARRAY else dict):
+        raise _impossible(value, target)
+    return value
+
+
+def _long(value: Any, target: Schema) -> int:
+    """64 bits of a number, of a text that is one, of a date (days), time or timestamp (milliseconds)."""
+    if isinstance(value, str):
+        value = _decimal(value)
+    if isinstance(value, float):
+        if value != value:
+            return 0
+        return int(max(min(value, 9.223372036854775807e18), -9.223372036854775808e18)) - (value >= 2.0**63)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _cut(value, 64)
+    if isinstance(value, Decimal) and value.is_finite() and value.adjusted() < 4300:
+        return _cut(int(value), 64)
+    if isinstance(value, datetime):
+        return logical.epoch_millis(value)
+    if isinstance(value, date):
+        return logical.epoch_days(value)
+    if isinstance(value, time):
+        return logical.millis_of_day(value)
+    raise _impossible(value, target)
+
+
+def _cut(number: int, bits: int) -> int:
+    half = 1 << (bits - 1)
+    return (number + half) % (2 * half) - half
+
+
+def _impossible(value: Any, target: Schema) -> DataError:
+    return DataError(f"{type(value).__name__} {value!r:.80} cannot become {target!r}")
+
+
+_CONVERT: Final[dict[Type, Callable[[Schema, Schema | None, Any], Any]]] = {
+    **dict.fromkeys(_BITS, _to_integer),
+    Type.FLOAT32: _to_float,
+    Type.FLOAT64: _to_float,
+    Type.BOOLEAN: _to_boolean,
+    Type.STRING: _to_string,
+    Type.BYTES: _to_bytes,
+    Type.ARRAY: _to_collection,
+    Type.MAP: _to_collection,
+    Type.STRUCT: _to_collection,
+}

@@ -12,8 +12,8 @@ from kconnect.errors import ConfigError
 
 HIDDEN = "[hidden]"
 
-ClassResolver: TypeAlias = Callable[[str], object]
-"""Looks a class name up; raises ConfigError for a name that stands for no class."""
+ClassResolver: TypeAlias = Callable[[str, str], object]
+"""Looks a class up, given the key and the class name; raises ConfigError for a name that stands for no class."""
 
 
 class Type(enum.Enum):
@@ -59,7 +59,10 @@ def parse_type(name: str, value: Any, type_: Type, classes: ClassResolver | None
     if value is None:
         return None
     try:
-        return _PARSERS[type_](value, classes)
+        parsed = _PARSERS[type_](value)
+        if type_ is Type.CLASS and classes is not None and isinstance(parsed, str):
+            classes(name, parsed)
+        return parsed
     except _UnfitError as e:
         shown = None if type_ is Type.PASSWORD else value
         raise ConfigError(str(e), key=name, value=shown, suggestion=e.suggestion) from None
@@ -135,7 +138,7 @@ def _trim(text: str) -> str:
     return text.strip(_JAVA_BLANK)
 
 
-def _boolean(value: Any, _: ClassResolver | None) -> bool:
+def _boolean(value: Any) -> bool:
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -145,16 +148,16 @@ def _boolean(value: Any, _: ClassResolver | None) -> bool:
     raise _UnfitError("is not a boolean", "write true or false")
 
 
-def _string(value: Any, _: ClassResolver | None) -> str:
+def _string(value: Any) -> str:
     if isinstance(value, str):
         return _trim(value)
     raise _UnfitError(f"is not text but of type {_kind(value)}", "put it in quotes")
 
 
-def _integer(bits: int) -> Callable[[Any, ClassResolver | None], int]:
+def _integer(bits: int) -> Callable[[Any], int]:
     lowest, highest = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
 
-    def parse(value: Any, _: ClassResolver | None) -> int:
+    def parse(value: Any) -> int:
         if isinstance(value, int) and not isinstance(value, bool):
             number = value
         elif isinstance(value, str):
@@ -171,7 +174,7 @@ def _integer(bits: int) -> Callable[[Any, ClassResolver | None], int]:
     return parse
 
 
-def _double(value: Any, _: ClassResolver | None) -> float:
+def _double(value: Any) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, str):
@@ -187,7 +190,7 @@ def _double(value: Any, _: ClassResolver | None) -> float:
     raise _UnfitError("is not a number", "write it like 1.5")
 
 
-def _list(value: Any, _: ClassResolver | None) -> list[Any]:
+def _list(value: Any) -> list[Any]:
     if isinstance(value, (list, tuple)):
         return list(value)
     if isinstance(value, str):
@@ -196,18 +199,15 @@ def _list(value: Any, _: ClassResolver | None) -> list[Any]:
     raise _UnfitError(f"is not a list but of type {_kind(value)}", "separate its items by commas")
 
 
-def _class(value: Any, classes: ClassResolver | None) -> object:
+def _class(value: Any) -> type | str:
     if isinstance(value, type):
         return value
     if isinstance(value, str):
-        name = _trim(value)
-        if classes is not None:
-            classes(name)
-        return name
+        return _trim(value)
     raise _UnfitError(f"is not the name of a class but of type {_kind(value)}")
 
 
-def _password(value: Any, _: ClassResolver | None) -> Password:
+def _password(value: Any) -> Password:
     if isinstance(value, Password):
         return value
     if isinstance(value, str):
@@ -215,7 +215,7 @@ def _password(value: Any, _: ClassResolver | None) -> Password:
     raise _UnfitError(f"must be text; a value of type {_kind(value)} was given", "put it in quotes")
 
 
-_PARSERS: dict[Type, Callable[[Any, ClassResolver | None], Any]] = {
+_PARSERS: dict[Type, Callable[[Any], Any]] = {
     Type.BOOLEAN: _boolean,
     Type.STRING: _string,
     Type.INT: _integer(32),

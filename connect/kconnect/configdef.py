@@ -135,19 +135,36 @@ class ConfigDef:
         return self
 
     def embed(self, prefix: str, group: str, order: int, keys: ConfigDef) -> ConfigDef:
-        """Add the keys of `keys` under `prefix`, all in `group`, numbered from `order` on. Returns itself."""
+        """Add the keys of `keys` under `prefix`, sorted, in `group` (or `group: their own`), numbered from `order` on.
+
+        Returns itself."""
         return self.define(
             *(
                 replace(
                     key,
                     name=prefix + key.name,
-                    group=group,
+                    group=group if key.group is None else f"{group}: {key.group}",
                     order_in_group=order + i,
                     dependents=tuple(prefix + name for name in key.dependents),
                     recommender=_Embedded(prefix, key.recommender) if key.recommender else None,
                 )
-                for i, key in enumerate(keys.keys.values())
+                for i, key in enumerate(keys.sorted_keys())
             )
+        )
+
+    def sorted_keys(self) -> list[ConfigKey]:
+        """As Kafka lists them: by group and place in it, then required ones first, by importance, by name."""
+        places = {group: i for i, group in enumerate([None, *self.groups])}
+        importances = list(Importance)
+        return sorted(
+            self._keys.values(),
+            key=lambda k: (
+                places[k.group],
+                k.order_in_group,
+                not k.required,
+                importances.index(k.importance),
+                k.name,
+            ),
         )
 
     def parse(self, props: Mapping[str, Any], classes: ClassResolver | None = None) -> dict[str, Any]:

@@ -137,14 +137,15 @@ class Plugins:
     def _unknown(self, wanted: set[PluginKind], name: str) -> ConfigError:
         from kconnect.validators import nearest
 
-        what = " or ".join(sorted(kind.value.replace("_", " ") for kind in wanted))
+        kinds = "plugin" if len(wanted) > len(CONNECTORS) else " or ".join(sorted(kind.value for kind in wanted))
+        what = "connector" if wanted == CONNECTORS else kinds.replace("_", " ")
         candidates = [n for n, infos in self._by_name.items() if any(info.kind in wanted for info in infos)]
         simple = name.rpartition(".")[2]
         suggestion = nearest(name, candidates) or nearest(simple, candidates)
         if suggestion is None:
-            offered = sorted(info.class_name for info in self.infos if info.kind in wanted)
+            offered = sorted(_simple(info.name) for info in self.infos if info.kind in wanted)
             suggestion = f"installed: {', '.join(offered)}" if offered else "none is installed"
-        return ConfigError(f"there is no {what} {name} here", suggestion=suggestion)
+        return ConfigError(f"no {what} of the name {name} is installed", suggestion=suggestion)
 
     def load(self, info: PluginInfo) -> type:
         """Import the class. ConnectError naming the distribution if that fails."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
 from kconnect.config import HIGH, LOW, Config, ConfigDef, ConfigError, Range, Type, ValidList, Width, key
-from kconnect.java_regex import ValidRegex, compile_java
+from kconnect.java_regex import JavaPattern, valid_regex
 from kconnect.validators import (
     CaseInsensitiveValidString,
     NonEmptyString,
@@ -269,7 +269,7 @@ class SinkConnectorConfig(ConnectorConfig):
         display_name="Topics",
         doc="The topics to read, separated by commas.",
     )
-    topics_regex: Annotated[str, ValidRegex()] = key(
+    topics_regex: Annotated[str, valid_regex] = key(
         name="topics.regex",
         default="",
         importance=HIGH,
@@ -363,7 +363,7 @@ def _list(text: Any) -> list[str]:
 
 def _matches(regex: str, topic: str) -> bool:
     try:
-        return compile_java(regex).fullmatch(topic) is not None
+        return JavaPattern(regex).matches(topic)
     except ConfigError:
         return False  # the key's own validator tells
 

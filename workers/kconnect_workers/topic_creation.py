@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kconnect.config import Config, ConfigError, key
-from kconnect.java_regex import ValidRegex, compile_java
+from kconnect.java_regex import JavaPattern, valid_regex
 from kconnect_workers.connector_config import SourceConnectorConfig
 from kconnect_workers.worker_config import Short
 
@@ -25,7 +25,7 @@ class TopicCreation(NamedTuple):
 
     def covers(self, topic: str) -> bool:
         def matches(patterns: Sequence[str]) -> bool:
-            return any(compile_java(pattern).fullmatch(topic) for pattern in patterns)
+            return any(JavaPattern(pattern).matches(topic) for pattern in patterns)
 
         return matches(self.include) and not matches(self.exclude)
 
@@ -63,7 +63,7 @@ def _topic_creation(group: str, props: Mapping[str, Any], fallback: TopicCreatio
         parsed = _TopicGroup.parse(own)
         for name, patterns in (("include", parsed.include), ("exclude", parsed.exclude)):
             for pattern in patterns:
-                ValidRegex()(name, pattern)
+                valid_regex(name, pattern)
         for name, number in (("replication.factor", parsed.replication_factor), ("partitions", parsed.partitions)):
             if number < 1 and number != -1:
                 raise ConfigError("must be at least 1, or -1 for the broker's default", key=name, value=number)

@@ -222,6 +222,11 @@ class WorkerConfig(Config):
             ("key.converter", PluginKind.CONVERTER, self.key_converter),
             ("value.converter", PluginKind.CONVERTER, self.value_converter),
             ("header.converter", PluginKind.HEADER_CONVERTER, self.header_converter),
+            (
+                "connector.client.config.override.policy",
+                PluginKind.CLIENT_OVERRIDE_POLICY,
+                self.connector_client_config_override_policy or "All",
+            ),
         ):
             try:
                 plugins.resolve(kind, class_name)

@@ -1,0 +1,89 @@
+"""A stage for the runtime: what tests of connectors in real processes on a real log have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from kconnect_workers.runtime.environment import Environment
+from kconnect_workers.states import State, TargetState, TaskId
+
+MakeEnvironment = Callable[..., contextlib.AbstractAsyncContextManager[Environment]]
+
+
+@dataclass
+class Statuses:
+    """A StatusListener that remembers."""
+
+    states: dict[str, list[State]] = field(default_factory=dict)
+    traces: dict[str, str | None] = field(default_factory=dict)
+    reconfigurations: list[str] = field(default_factory=list)
+
+    def on_status(self, id: str | TaskId, state: State, trace: str | None = None) -> None:
+        self.states.setdefault(str(id), []).append(state)
+        self.traces[str(id)] = trace
+
+    def on_reconfiguration_requested(self, connector: str) -> None:
+        self.reconfigurations.append(connector)
+
+    def last(self, id: str | TaskId) -> State | None:
+        return self.states.get(str(id), [None])[-1]
+
+
+async def eventually(condition: Callable[[], object], *, what: str = "it", timeout: float = 30.0) -> None:
+    """Wait until `condition` holds; fail after `timeout` seconds."""
+    deadline = asyncio.get_running_loop().time() + timeout
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline, f"{what} did not happen within {timeout} s"
+        await asyncio.sleep(0.02)
+
+
+def run(scenario: Awaitable[None]) -> None:
+    async def main() -> None:
+        await scenario
+
+    asyncio.run(main())
+
+
+@dataclass
+class Kafka:
+    """The log as a test looks at it."""
+
+    address: str
+
+    def create(self, topic: str, partitions: int = 1, **config: str) -> None:
+        admin = AdminClient({"bootstrap.servers": self.address})
+        admin.create_topics([NewTopic(topic, partitions, 1, config=config)])[topic].result(30)
+
+    def read(self, topic: str) -> list[tuple[bytes | None, bytes | None]]:
+        """Every key and value of a topic that are there now, partition by partition."""
+        consumer = Consumer({"bootstrap.servers": self.address, "group.id": "test", "enable.partition.eof": True})
+        try:
+            found = []
+            partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+            for partition in sorted(partitions):
+                low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+                consumer.assign([TopicPartition(topic, partition, low)])
+                position = low
+                while position < high:
+                    for message in consumer.consume(500, 1.0):
+                        if message.error() is None:
+                            found.append((message.key(), message.value()))
+                            position = message.offset() + 1
+            return found
+        finally:
+            consumer.close()
+
+
+async def start(environment: Environment, name: str, tasks: int = 1, **props: str) -> dict[str, str]:
+    """Start a connector with its tasks, as a herder does."""
+    config = {"name": name, "tasks.max": str(tasks), **{k.replace("__", "."): v for k, v in props.items()}}
+    await environment.start_connector(name, config, TargetState.STARTED)
+    for number, task_config in enumerate(await environment.task_configs(name, tasks)):
+        await environment.start_task(TaskId(name, number), config, task_config, TargetState.STARTED)
+    return config

@@ -1,0 +1,55 @@
+"""A source that counts."""
+
+from __future__ import annotations
+
+import time
+
+from kconnect.config import Config, key
+from kconnect.record import SourceRecord
+from kconnect.source import SourceConnector, SourceTask
+
+
+class CountingConfig(Config):
+    topic: str = key(doc="Where to.")
+    limit: int = key(default=1000, doc="How far.")
+    batch: int = key(default=100, doc="Records per poll.")
+    streams: int = key(default=1, doc="Source partitions, taken in turn.")
+    pause_ms: int = key(default=0, doc="Wait in each poll.")
+    commit_file: str | None = key(default=None, doc="Gets a line for every commit.")
+
+
+class CountingTask(SourceTask[CountingConfig]):
+    """Record n of stream s has the value `{"stream": s, "n": n}` and the key s; each poll serves one stream."""
+
+    def start(self, config: CountingConfig) -> None:
+        self._config = config
+        self._stopped = False
+        self._turn = 0
+        partitions = [{"stream": s} for s in range(config.streams)]
+        found = self.context.offset_storage_reader.offsets(partitions)
+        self._next = [0 if offset is None else offset["n"] + 1 for offset in found]
+
+    def poll(self) -> list[SourceRecord] | None:
+        config = self._config
+        time.sleep(config.pause_ms / 1000)
+        stream = self._turn = (self._turn + 1) % config.streams
+        first = self._next[stream]
+        last = min(config.limit, first + config.batch)
+        self._next[stream] = last
+        partition = {"stream": stream}
+        return [
+            SourceRecord(partition, {"n": n}, config.topic, key=str(stream), value={"stream": stream, "n": n})
+            for n in range(first, last)
+        ]
+
+    def commit(self) -> None:
+        if self._config.commit_file is not None:
+            with open(self._config.commit_file, "a") as file:
+                file.write("commit\n")
+
+    def stop(self) -> None:
+        self._stopped = True
+
+
+class CountingSource(SourceConnector[CountingConfig]):
+    task = CountingTask

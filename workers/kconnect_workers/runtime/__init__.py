@@ -1,0 +1,1 @@
+"""Where connectors and tasks run: zygotes, the processes forked from them, and the loops inside."""

@@ -1,0 +1,109 @@
+"""Delivery: which source offsets may be stored, given which records the log has acknowledged.
+
+The records of one poll that come from one source partition are a `Delivery`: one object whose callback counts
+acknowledgements. Its last offset may be stored when it and every earlier delivery of the same source partition are
+done, so no offset ever passes a record that is not acknowledged, and a slow topic holds up nobody else's offsets.
+Everything here belongs to the task's thread, which is where producers call back.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from kconnect.record import SourceOffset, SourcePartition, SourceRecord
+
+if TYPE_CHECKING:
+    from confluent_kafka import KafkaError, Message
+
+OnFailure = Callable[["KafkaError", "Message"], bool]
+"""Told of a record that the log refused; whether that is tolerated."""
+
+
+def partition_key(partition: SourcePartition) -> bytes:
+    """The same bytes for the same partition, whatever the order of its members."""
+    return msgspec.json.encode(partition, order="deterministic")
+
+
+class Delivery:
+    """Records of one poll and one source partition on their way.
+
+    `pending` is raised by one for each record sent, `offset` is where the source goes on after those that were handled so far,
+    `seal` says that no more will come. Acknowledgements may be counted before their records.
+    """
+
+    __slots__ = ("_on_failure", "_sealed", "offset", "partition", "pending")
+
+    def __init__(self, partition: SourcePartition, on_failure: OnFailure) -> None:
+        self.partition = partition
+        self.offset: SourceOffset | None = None
+        self.pending = 0
+        self._sealed = False
+        self._on_failure = on_failure
+
+    def seal(self) -> None:
+        self._sealed = True
+
+    def on_delivery(self, error: KafkaError | None, message: Message) -> None:
+        """The producer's callback, shared by all records. A record whose failure is not tolerated (`on_failure` says
+        False) stays unacknowledged for ever."""
+        if error is not None and not self._on_failure(error, message):
+            return
+        self.pending -= 1
+
+    def for_record(
+        self, record: SourceRecord, on_record: Callable[[SourceRecord, Message | None], None]
+    ) -> Callable[[KafkaError | None, Message], None]:
+        """A callback of one record, for tasks that want to hear of each: dearer than `on_delivery`."""
+
+        def on_delivery(error: KafkaError | None, message: Message) -> None:
+            self.on_delivery(error, message)
+            on_record(record, None if error is not None else message)
+
+        return on_delivery
+
+    @property
+    def done(self) -> bool:
+        return self._sealed and self.pending == 0
+
+
+class DeliveryTracker:
+    """The deliveries of one task, per source partition in the order of its polls."""
+
+    def __init__(self, on_failure: OnFailure) -> None:
+        self._on_failure = on_failure
+        self._open: dict[bytes, deque[Delivery]] = {}
+        self._eligible: dict[bytes, tuple[SourcePartition, SourceOffset]] = {}
+
+    def begin(self, partition: SourcePartition | None) -> Delivery:
+        """A delivery behind all earlier ones of its partition. One without a partition has nothing to store."""
+        delivery = Delivery(partition or {}, self._on_failure)
+        if partition is not None:
+            self._open.setdefault(partition_key(partition), deque()).append(delivery)
+        return delivery
+
+    def eligible(self) -> dict[bytes, tuple[SourcePartition, SourceOffset]]:
+        """By partition, the furthest offset that may be stored and was not reported as `stored` yet."""
+        for key in list(self._open):
+            deliveries = self._open[key]
+            while deliveries and deliveries[0].done:
+                delivery = deliveries.popleft()
+                if delivery.offset is not None:
+                    self._eligible[key] = (delivery.partition, delivery.offset)
+            if not deliveries:
+                del self._open[key]
+        return dict(self._eligible)
+
+    def stored(self, offsets: dict[bytes, tuple[SourcePartition, SourceOffset]]) -> None:
+        """These, which `eligible` gave, are stored."""
+        for key, entry in offsets.items():
+            if self._eligible.get(key) is entry:
+                del self._eligible[key]
+
+    @property
+    def open_partitions(self) -> int:
+        """Source partitions with records that are not acknowledged (as far as the last `eligible` saw)."""
+        return len(self._open)

@@ -1,0 +1,208 @@
+"""A host: the process in which one connector or task lives, seen from inside.
+
+The main thread runs plugin code. A second thread, the keeper, reads the control channel, passes messages on and ends
+the process when the worker is gone or its lease has run out, whatever plugin code is doing.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Protocol
+
+from kconnect.errors import ConnectError
+from kconnect_workers.runtime import messages
+from kconnect_workers.runtime.channel import Channel, ChannelClosedError, ChannelProtocolError
+from kconnect_workers.runtime.host_log import LogChannelHandler, log_to
+from kconnect_workers.runtime.lease import ExitCode, Lease
+from kconnect_workers.runtime.messages import Message, StoredOffsets, ToHost
+from kconnect_workers.states import State
+
+_FIRST_LEASE_S = 60.0
+OFFSETS_TIMEOUT_S = 60.0
+
+
+class Resident(Protocol):
+    """What a host runs. `run` is called by the main thread, the others by the keeper: they must not block."""
+
+    def run(self) -> None:
+        """Do everything, and return when asked to stop. What it raises fails the connector or task."""
+        ...
+
+    def receive(self, message: ToHost) -> None:
+        """A message for the resident: `Stop`, `SetTargetState`, `RequestTaskConfigs`."""
+        ...
+
+    def stats(self) -> messages.Stats | None:
+        """Counters to report now; None for none."""
+        ...
+
+
+class Host:
+    """The process's ties to its worker."""
+
+    def __init__(self, channel: Channel[ToHost], logs: LogChannelHandler) -> None:
+        self._channel = channel
+        self._logs = logs
+        self._lease = Lease(time.monotonic() + _FIRST_LEASE_S)
+        self._offset_requests: dict[int, Future[list[tuple[bytes, bytes | None]]]] = {}
+        self._numbers = itertools.count()
+        self.stop_requested = threading.Event()
+
+    @property
+    def logs_dropped(self) -> int:
+        return self._logs.dropped
+
+    def check_lease(self) -> None:
+        """Before anything that others can see: if the lease has run out, wait here to be ended (or, when a renewal is
+        just being read, to go on)."""
+        while self._lease.expired:
+            time.sleep(0.01)
+
+    def send(self, message: Message) -> None:
+        try:
+            self._channel.send(message)
+        except ChannelClosedError:
+            os._exit(ExitCode.WORKER_GONE)
+
+    def report(self, state: State, trace: str | None = None) -> None:
+        self.send(messages.StateChanged(state=state.name, trace=trace))
+
+    def read_offsets(self, connector: str) -> list[tuple[bytes, bytes | None]]:
+        """The connector's offsets that the worker keeps. ConnectError when it cannot tell."""
+        return self._ask(lambda number: messages.ReadOffsets(request=number, connector=connector))
+
+    def write_offsets(self, offsets: list[tuple[bytes, bytes | None]]) -> None:
+        """Have the worker store offsets; returns when they are. ConnectError when it cannot."""
+        self._ask(lambda number: messages.WriteOffsets(request=number, offsets=offsets))
+
+    def _ask(self, question: Callable[[int], Message]) -> list[tuple[bytes, bytes | None]]:
+        number = next(self._numbers)
+        answer: Future[list[tuple[bytes, bytes | None]]] = Future()
+        self._offset_requests[number] = answer
+        self.send(question(number))
+        try:
+            return answer.result(OFFSETS_TIMEOUT_S)
+        except TimeoutError:
+            raise ConnectError(f"the worker did not answer about offsets within {OFFSETS_TIMEOUT_S:g} s") from None
+        finally:
+            self._offset_requests.pop(number, None)
+
+    def first_message(self) -> ToHost:
+        """What to run. ChannelClosedError when the worker ends before it says so."""
+        message = self._channel.receive(timeout=_FIRST_LEASE_S)
+        if message is None:
+            raise ChannelClosedError("the worker said nothing")
+        return message
+
+    def keep(self, receive: Callable[[ToHost], None], tick: Callable[[], None]) -> None:
+        """Start the keeper, which hands messages to `receive` and calls `tick` once a second."""
+        threading.Thread(target=self._keep, args=(receive, tick), name="keeper", daemon=True).start()
+
+    def _keep(self, receive: Callable[[ToHost], None], tick: Callable[[], None]) -> None:
+        try:
+            self._read(receive, tick)
+        except ChannelClosedError:
+            os._exit(ExitCode.WORKER_GONE)
+        except ChannelProtocolError:
+            logging.getLogger(__name__).exception("The worker cannot be understood.")
+            os._exit(ExitCode.WORKER_GONE)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(ExitCode.FAILED)
+
+    def _read(self, receive: Callable[[ToHost], None], tick: Callable[[], None]) -> None:
+        next_tick = time.monotonic()
+        while True:
+            message = self._channel.receive(min(self._lease.remaining_s, max(0.0, next_tick - time.monotonic())))
+            match message:
+                case None if self._lease.expired:
+                    os._exit(ExitCode.LEASE_EXPIRED)
+                case None:
+                    tick()
+                    next_tick = time.monotonic() + 1.0
+                case messages.Renew():
+                    self._lease.renew(message.until)
+                case messages.SetLogLevel():
+                    _set_log_level(message)
+                case StoredOffsets():
+                    self._answer(message)
+                case messages.Stop():
+                    self.stop_requested.set()
+                    receive(message)
+                case _:
+                    receive(message)
+
+    def _answer(self, message: StoredOffsets) -> None:
+        waiting = self._offset_requests.get(message.request)
+        if waiting is None:
+            return
+        if message.error is None:
+            waiting.set_result(message.offsets)
+        else:
+            waiting.set_exception(ConnectError(message.error))
+
+
+def run_host(control: socket.socket, logs: socket.socket) -> int:
+    """The life of a freshly forked process: hear what to run, and run it. Returns the exit code."""
+    handler = log_to(logs)
+    host = Host(Channel(control, ToHost), handler)
+    try:
+        run = host.first_message()
+    except ChannelClosedError:
+        return ExitCode.WORKER_GONE
+    match run:
+        case messages.RunTask():
+            from kconnect_workers.runtime.task_host import TaskHost
+
+            return _live(host, TaskHost(host, run))
+        case messages.RunConnector():
+            from kconnect_workers.runtime.connector_host import ConnectorHost
+
+            return _live(host, ConnectorHost(host, run))
+        case _:
+            from kconnect_workers.runtime.inspection import inspect
+
+            host.keep(lambda _message: None, lambda: None)
+            host.send(inspect(run))
+            return ExitCode.DONE
+
+
+def _live(host: Host, resident: Resident) -> int:
+    """Run a resident to its end; a failure is reported with its trace."""
+
+    def tick() -> None:
+        stats = resident.stats()
+        if stats is not None:
+            host.send(stats)
+
+    host.keep(resident.receive, tick)
+    try:
+        resident.run()
+    except (Exception, SystemExit, KeyboardInterrupt) as e:  # plugin code may raise anything
+        host.report(State.FAILED, trace_of(e))
+        return ExitCode.FAILED
+    finally:
+        tick()
+    return ExitCode.DONE
+
+
+def trace_of(error: BaseException) -> str:
+    """The trace for a person: what happened first, then where."""
+    summary = str(error) if isinstance(error, ConnectError) else f"{type(error).__name__}: {error}"
+    return f"{summary}\n{''.join(traceback.format_exception(error)).rstrip()}"
+
+
+def _set_log_level(message: messages.SetLogLevel) -> None:
+    logger = logging.getLogger(None if message.logger == "root" else message.logger)
+    try:
+        logger.setLevel(message.level.upper())
+    except ValueError:
+        logging.getLogger(__name__).warning("%s is no log level.", message.level)

@@ -1,0 +1,134 @@
+"""The worker's hold on one forked process: its channels, its output, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kconnect_workers.runtime.channel import AsyncChannel
+from kconnect_workers.runtime.host_output import LogReader, StderrTail
+from kconnect_workers.runtime.lease import describe_exit
+from kconnect_workers.runtime.messages import FromHost, Message, ToHost
+from kconnect_workers.runtime.registry import ProcessRegistry
+from kconnect_workers.runtime.zygote_client import ZygoteClient
+
+_REAP_ATTEMPTS = 100
+_REAP_INTERVAL_S = 0.02
+_LAST_WORDS_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a process ended: its status (negative for a signal; None where nobody could tell) and its last words."""
+
+    status: int | None
+    stderr: str
+
+    @property
+    def reason(self) -> str:
+        return "ended, nobody knows how" if self.status is None else describe_exit(self.status)
+
+    @property
+    def report(self) -> str:
+        """The reason with the last lines of stderr, if there are any."""
+        return f"{self.reason}; its last lines on stderr:\n{self.stderr}" if self.stderr else self.reason
+
+
+class HostProcess:
+    """A process forked from a zygote. `exited` is done when it is gone and everything it said has been read."""
+
+    def __init__(
+        self,
+        pid: int,
+        zygote: ZygoteClient,
+        registry: ProcessRegistry,
+        channel: AsyncChannel[FromHost],
+        logs: LogReader,
+        stderr: StderrTail,
+    ) -> None:
+        self.pid = pid
+        self.exited: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+        self._zygote = zygote
+        self._registry = registry
+        self._channel = channel
+        self._logs = logs
+        self._stderr = stderr
+        self._watcher: asyncio.Task[None] | None = None
+        self._channel_closed = asyncio.Event()
+
+    @classmethod
+    async def launch(
+        cls,
+        zygote: ZygoteClient,
+        registry: ProcessRegistry,
+        context: str,
+        on_message: Callable[[FromHost], None],
+        run: ToHost,
+    ) -> HostProcess:
+        """Fork a process and tell it what to `run`. `context` ("[orders|task-0] ") goes before its log lines.
+
+        Raises ConnectError when it cannot be forked."""
+        control, their_control = socket.socketpair()
+        log_reader, their_log = socket.socketpair()
+        stderr_reader, their_stderr = os.pipe()
+        try:
+            pid, exit_status = await zygote.fork([their_control.fileno(), their_log.fileno(), their_stderr])
+        except BaseException:
+            control.close()
+            log_reader.close()
+            os.close(stderr_reader)
+            raise
+        finally:
+            their_control.close()
+            their_log.close()
+            os.close(their_stderr)
+        registry.add(pid)
+        closed = asyncio.Event()
+        channel: AsyncChannel[FromHost] = AsyncChannel(
+            control, FromHost, on_message=on_message, on_closed=lambda _reason: closed.set()
+        )
+        host = cls(pid, zygote, registry, channel, LogReader(log_reader, context), StderrTail(stderr_reader, context))
+        host._channel_closed = closed
+        host._watcher = asyncio.create_task(host._watch(exit_status))
+        channel.send(run)
+        return host
+
+    def send(self, message: Message) -> None:
+        """Nothing happens when the process is gone."""
+        self._channel.send(message)
+
+    def kill(self) -> None:
+        """SIGKILL to the process and those that it started. Nothing happens when it is gone."""
+        if not self.exited.done() and not self._zygote.kill_child(self.pid):
+            with contextlib.suppress(ProcessLookupError):  # ours since its zygote died, and not reaped yet
+                os.killpg(self.pid, signal.SIGKILL)
+
+    async def _watch(self, exit_status: asyncio.Future[int]) -> None:
+        closed = asyncio.create_task(self._channel_closed.wait())
+        await asyncio.wait({closed, exit_status}, return_when=asyncio.FIRST_COMPLETED)
+        status = await self._status(exit_status)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(closed, _LAST_WORDS_S)  # what it said before it died is still in the socket
+        self._channel.close()
+        self._logs.drain()
+        self._stderr.drain()
+        self._registry.remove(self.pid)
+        self.exited.set_result(Exit(status, self._stderr.text))
+
+    async def _status(self, exit_status: asyncio.Future[int]) -> int | None:
+        """From the zygote; from the system when the zygote died and left its children to us."""
+        for _ in range(_REAP_ATTEMPTS):
+            if exit_status.done():
+                return exit_status.result()
+            with contextlib.suppress(ChildProcessError):
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                if pid:
+                    return os.waitstatus_to_exitcode(status)
+            await asyncio.wait({exit_status}, timeout=_REAP_INTERVAL_S)
+        self.kill()  # it closed its channel and stays: nobody could stop it any more
+        return None

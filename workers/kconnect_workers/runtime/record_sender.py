@@ -1,0 +1,314 @@
+"""From what a source's `poll` returned to the producer's queue: transform, convert, produce. A hot path."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeAlias, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from kconnect.converter import Converter, HeaderConverter, Serializer
+from kconnect.errors import ConnectError, RetriableError
+from kconnect.record import RowBatch, SourcePartition, SourceRecord
+from kconnect.schema import Schema
+from kconnect_workers.runtime.delivery import Delivery, DeliveryTracker, partition_key
+from kconnect_workers.runtime.error_handling import ErrorHandler, Failure, Stage
+
+T = TypeVar("T")
+
+OnDelivery: TypeAlias = Callable[[KafkaError | None, Message], None]
+OnRecord: TypeAlias = Callable[[SourceRecord, Message | None], None]
+RawHeaderList: TypeAlias = list[tuple[str, bytes | None]]
+
+_ROOM_S = 0.1
+_ANY_PARTITION = -1
+_NOW = 0
+_MAX_SERIALIZERS = 1000
+
+
+class StoppedError(Exception):
+    """The task is to stop and the producer's queue has no room: the rest of the batch is left for the next run."""
+
+
+class SourceChain(Protocol):
+    """A source connector's transforms."""
+
+    def apply(self, record: SourceRecord) -> SourceRecord | None: ...
+
+    def apply_batch(self, records: Sequence[SourceRecord]) -> Sequence[SourceRecord | None]: ...
+
+
+class RecordSender:
+    """Sends one batch after another. Belongs to the task's thread.
+
+    `on_record` is told of each record that was acknowledged or dropped, where the task wants to know. Records that
+    fail go to `errors`, which raises to end the task; what came before them is on its way then, and their offsets
+    will become eligible.
+    """
+
+    def __init__(
+        self,
+        producer: Producer,
+        *,
+        key_converter: Converter,
+        value_converter: Converter,
+        header_converter: HeaderConverter,
+        chain: SourceChain | None,
+        errors: ErrorHandler,
+        stopping: threading.Event,
+        on_record: OnRecord | None = None,
+    ) -> None:
+        self._producer = producer
+        self._key_converter = key_converter
+        self._value_converter = value_converter
+        self._header_converter = header_converter
+        self._chain = chain
+        self._errors = errors
+        self._stopping = stopping
+        self._on_record = on_record
+        self._serializers: dict[tuple[str, Schema | None, Schema | None], tuple[Serializer, Serializer]] = {}
+        self._undeliverable: ConnectError | None = None
+        self.tracker = DeliveryTracker(self._undelivered)
+        self.filtered = 0
+
+    def send(self, batch: Sequence[SourceRecord] | RowBatch) -> None:
+        """Queue a batch. ConnectError when a record fails (of this batch, or an earlier one at delivery) and that is
+        not tolerated, StoppedError when the task is to stop before there is room."""
+        originals = records_of(batch) if isinstance(batch, RowBatch) else batch
+        records, failed = self._transformed(originals)
+        deliveries: dict[bytes, Delivery] = {}
+        try:
+            self._send_all(originals, records, deliveries)
+        finally:
+            for delivery in deliveries.values():
+                delivery.seal()
+        if failed is not None:
+            raise failed
+        self.serve()
+
+    def serve(self, timeout_s: float = 0) -> None:
+        """Take acknowledgements. ConnectError for a record that could not be delivered."""
+        self._producer.poll(timeout_s)
+        if self._undeliverable is not None:
+            raise self._undeliverable
+
+    def flush(self, timeout_s: float) -> None:
+        """Wait up to `timeout_s` seconds for what was sent to be acknowledged."""
+        self._producer.flush(timeout_s)
+
+    @property
+    def pending(self) -> int:
+        """Records that are not acknowledged yet."""
+        return len(self._producer)
+
+    def _transformed(
+        self, originals: Sequence[SourceRecord]
+    ) -> tuple[Sequence[SourceRecord | None], ConnectError | None]:
+        """One result per record, None for dropped ones; up to the first that fails and is not tolerated, and why."""
+        chain = self._chain
+        if chain is None:
+            return originals, None
+        try:
+            return chain.apply_batch(originals), None
+        except Exception:  # which record it was is found one by one, from the untouched originals
+            records: list[SourceRecord | None] = []
+        for original in originals:
+            try:
+                records.append(self._transform(chain, original))
+            except ConnectError as e:
+                return records, e
+        return records, None
+
+    def _transform(self, chain: SourceChain, original: SourceRecord) -> SourceRecord | None:
+        try:
+            return self._retrying(lambda: chain.apply(original))
+        except Exception as e:
+            self._failed(Stage.TRANSFORMATION, type(chain), e, original)
+            return None
+
+    def _send_all(
+        self,
+        originals: Sequence[SourceRecord],
+        records: Sequence[SourceRecord | None],
+        deliveries: dict[bytes, Delivery],
+    ) -> None:
+        produce = self._producer.produce
+        on_record = self._on_record
+        delivery: Delivery | None = None
+        on_delivery: OnDelivery
+        to_key: Serializer
+        to_value: Serializer
+        topic = partition = key_schema = value_schema = None
+        for original, record in zip(originals, records, strict=False):  # records end before one that failed
+            source_partition = original.source_partition
+            if delivery is None or (source_partition is not partition and source_partition != partition):
+                partition = source_partition
+                delivery = self._delivery(source_partition, deliveries)
+                on_delivery = delivery.on_delivery
+            if record is None:
+                self._drop(original)
+                delivery.offset = original.source_offset
+                continue
+            if record.topic != topic or record.key_schema is not key_schema or record.value_schema is not value_schema:
+                topic, key_schema, value_schema = record.topic, record.key_schema, record.value_schema
+                to_key, to_value = self._serializers_for(topic, key_schema, value_schema)
+            if on_record is not None:
+                on_delivery = delivery.for_record(original, on_record)
+            try:
+                if record.headers or record.timestamp is not None or record.partition is not None:
+                    self._produce_in_full(record, to_key, to_value, on_delivery)
+                else:
+                    produce(topic, to_value(record.value, None), to_key(record.key, None), _ANY_PARTITION, on_delivery)
+                delivery.pending += 1
+            except Exception:  # slowly, to find out what failed, and to wait for room
+                delivery.pending += self._send_slowly(original, record, on_delivery)
+            delivery.offset = original.source_offset
+
+    def _delivery(self, partition: SourcePartition | None, deliveries: dict[bytes, Delivery]) -> Delivery:
+        """This batch's delivery of a source partition."""
+        key = b"" if partition is None else partition_key(partition)
+        delivery = deliveries.get(key)
+        if delivery is None:
+            delivery = deliveries[key] = self.tracker.begin(partition)
+        return delivery
+
+    def _serializers_for(
+        self, topic: str, key_schema: Schema | None, value_schema: Schema | None
+    ) -> tuple[Serializer, Serializer]:
+        wanted = (topic, key_schema, value_schema)
+        found = self._serializers.get(wanted)
+        if found is None:
+            if len(self._serializers) >= _MAX_SERIALIZERS:
+                self._serializers.clear()
+            found = self._serializers[wanted] = (
+                self._key_converter.serializer(topic, key_schema),
+                self._value_converter.serializer(topic, value_schema),
+            )
+        return found
+
+    def _produce_in_full(
+        self, record: SourceRecord, to_key: Serializer, to_value: Serializer, on_delivery: OnDelivery
+    ) -> None:
+        """With headers, a timestamp, a partition."""
+        headers = self._raw_headers(record) if record.headers else None
+        value = to_value(record.value, headers)
+        key = to_key(record.key, headers)
+        self._produce(record, key, value, headers, on_delivery)
+
+    def _produce(
+        self,
+        record: SourceRecord,
+        key: bytes | None,
+        value: bytes | None,
+        headers: RawHeaderList | None,
+        on_delivery: OnDelivery,
+    ) -> None:
+        self._producer.produce(
+            record.topic,
+            value,
+            key,
+            _ANY_PARTITION if record.partition is None else record.partition,
+            on_delivery,
+            timestamp=_NOW if record.timestamp is None else record.timestamp,
+            headers=headers or [],
+        )
+
+    def _raw_headers(self, record: SourceRecord) -> RawHeaderList:
+        convert = self._header_converter.from_connect_header
+        topic = record.topic
+        return [(header.key, convert(topic, header.key, header.schema, header.value)) for header in record.headers]
+
+    def _send_slowly(self, original: SourceRecord, record: SourceRecord, on_delivery: OnDelivery) -> int:
+        """Stage by stage, with retries. How many records were sent: 0 when the failure is tolerated."""
+        topic = record.topic
+        stage, plugin = Stage.HEADER_CONVERTER, type(self._header_converter)
+        try:
+            headers = self._retrying(lambda: self._raw_headers(record))
+            stage, plugin = Stage.KEY_CONVERTER, type(self._key_converter)
+            key = self._retrying(
+                lambda: self._key_converter.from_connect_data(topic, record.key_schema, record.key, headers)
+            )
+            stage, plugin = Stage.VALUE_CONVERTER, type(self._value_converter)
+            value = self._retrying(
+                lambda: self._value_converter.from_connect_data(topic, record.value_schema, record.value, headers)
+            )
+            stage, plugin = Stage.KAFKA_PRODUCE, type(self._producer)
+            self._produce_when_there_is_room(record, key, value, headers, on_delivery)
+        except StoppedError:
+            raise
+        except Exception as e:
+            self._failed(stage, plugin, e, original)
+            return 0
+        return 1
+
+    def _produce_when_there_is_room(
+        self,
+        record: SourceRecord,
+        key: bytes | None,
+        value: bytes | None,
+        headers: RawHeaderList | None,
+        on_delivery: OnDelivery,
+    ) -> None:
+        while True:
+            try:
+                self._produce(record, key, value, headers, on_delivery)
+            except BufferError:
+                if self._stopping.is_set():
+                    raise StoppedError from None
+                self.serve(_ROOM_S)
+            else:
+                return
+
+    def _retrying(self, operation: Callable[[], T]) -> T:
+        try:
+            return operation()
+        except RetriableError as e:
+            return self._errors.retry(operation, e)
+
+    def _drop(self, original: SourceRecord) -> None:
+        self.filtered += 1
+        if self._on_record is not None:
+            self._on_record(original, None)
+
+    def _failed(self, stage: Stage, plugin: type, error: Exception, original: SourceRecord) -> None:
+        """Tolerate, or raise what ends the task."""
+        self._errors.failed(
+            Failure(
+                stage=stage,
+                executing_class=f"{plugin.__module__}.{plugin.__qualname__}",
+                error=error,
+                where=f"a record for topic {original.topic} from {dict(original.source_partition or {})} "
+                f"at {dict(original.source_offset or {})}",
+                shown=repr(original),
+            )
+        )
+
+    def _undelivered(self, error: KafkaError, message: Message) -> bool:
+        """Called back by the producer: a record was refused by the log. What is not tolerated is kept for `serve`."""
+        failure = Failure(
+            stage=Stage.KAFKA_PRODUCE,
+            executing_class="confluent_kafka.Producer",
+            error=KafkaException(error),
+            where=f"a record for topic {message.topic()}",
+        )
+        try:
+            self._errors.failed(failure)
+        except ConnectError as e:
+            self._undeliverable = self._undeliverable or e
+            return False
+        return True
+
+
+def records_of(batch: RowBatch) -> list[SourceRecord]:
+    """One record per row."""
+    names = [field.name for field in batch.schema.fields]
+    topic, schema, partition, timestamp = batch.topic, batch.schema, batch.source_partition, batch.timestamp
+    key_schema = batch.key_schema
+    keys = batch.keys if batch.keys is not None else [None] * len(batch.rows)
+    return [
+        SourceRecord(
+            partition, offset, topic, None, key_schema, key, schema, dict(zip(names, row, strict=True)), timestamp
+        )
+        for row, offset, key in zip(batch.rows, batch.source_offsets, keys, strict=True)
+    ]

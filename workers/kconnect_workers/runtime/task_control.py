@@ -1,0 +1,44 @@
+"""What a task has been told: whether to stop, pause or go on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from kconnect_workers.runtime import messages
+from kconnect_workers.runtime.messages import ToHost
+from kconnect_workers.states import State, TargetState
+
+
+class TaskControl:
+    """Set by the keeper, read by the task's thread. `report` tells the worker of a state, once per change."""
+
+    def __init__(self, target: TargetState, stopping: threading.Event, send_state: Callable[[State], None]) -> None:
+        self.target = target
+        self.stopping = stopping
+        self._send_state = send_state
+        self._reported: State | None = None
+        self._on_stop: Callable[[], None] | None = None
+
+    @property
+    def paused(self) -> bool:
+        return self.target is not TargetState.STARTED
+
+    def receive(self, message: ToHost) -> None:
+        match message:
+            case messages.SetTargetState():
+                self.target = TargetState[message.target_state]
+            case messages.Stop():
+                if self._on_stop is not None:
+                    threading.Thread(target=self._on_stop, name="stopper", daemon=True).start()
+
+    def on_stop(self, interrupt: Callable[[], None]) -> None:
+        """Have `interrupt` called, in a thread of its own, when the task is to stop; now, if it is to already."""
+        self._on_stop = interrupt
+        if self.stopping.is_set():
+            interrupt()
+
+    def report(self, state: State) -> None:
+        if state is not self._reported:
+            self._reported = state
+            self._send_state(state)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, Self, Union, dataclass_transform, get_args, get_origin
 
-from kconnect.config_types import Password, Type, convert_to_string
+from kconnect.config_types import Password, Type, convert_to_string, parse_type
 from kconnect.configdef import (
     NO_DEFAULT,
     ConfigDef,
@@ -294,4 +294,5 @@ __all__ = [
     "config_class_of",
     "convert_to_string",
     "key",
+    "parse_type",
 ]

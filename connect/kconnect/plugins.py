@@ -162,10 +162,8 @@ def load_class(target: str, distribution: str) -> type:
         for part in qualname.split("."):
             found = getattr(found, part)
     except Exception as e:
-        raise ConnectError(
-            f"{target} of {distribution} cannot be imported: {type(e).__name__}: {e} "
-            f"(is everything that {distribution} needs installed?)"
-        ) from e
+        remedy = f" (is everything that {distribution} needs installed?)" if isinstance(e, ImportError) else ""
+        raise ConnectError(f"{target} of {distribution} cannot be imported: {type(e).__name__}: {e}{remedy}") from e
     if not isinstance(found, type):
         raise ConnectError(f"{target} of {distribution} is not a class")
     return found

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
 
-from kconnect.config import LOW, Config, key
+from kconnect.config import HIGH, LOW, Config, Width, key
 from kconnect.converter import Converter, Deserializer, HeaderConverter, RawHeaders, Serializer
 from kconnect.errors import ConfigError, DataError
 from kconnect.record import SchemaAndValue, Value
@@ -27,19 +27,44 @@ class JsonConverterConfig(Config):
 
     schemas_enable: bool = key(
         default=True,
+        importance=HIGH,
+        group="Schemas",
+        order_in_group=0,
+        width=Width.MEDIUM,
+        display_name="Enable Schemas",
         doc="Write the schema beside every value, in an envelope {schema, payload}, and expect it when reading.",
     )
-    schemas_cache_size: int = key(default=1000, doc="How many schemas to remember in each direction.")
+    schemas_cache_size: int = key(
+        default=1000,
+        importance=HIGH,
+        group="Schemas",
+        width=Width.MEDIUM,
+        display_name="Schema Cache Size",
+        doc="How many schemas to remember in each direction.",
+    )
     decimal_format: Annotated[str, CaseInsensitiveValidString("BASE64", "NUMERIC")] = key(
         default="BASE64",
         importance=LOW,
+        group="Serialization",
+        order_in_group=0,
+        width=Width.MEDIUM,
+        display_name="Decimal Format",
         doc="Write a Decimal as Base64 of its bytes (exact in every reader) or as a JSON number. Both are read.",
     )
     replace_null_with_default: bool = key(
-        default=True, importance=LOW, doc="Write and read a schema's default in the place of null."
+        default=True,
+        importance=LOW,
+        group="Serialization",
+        width=Width.MEDIUM,
+        display_name="Replace null with default",
+        doc="Write and read a schema's default in the place of null.",
     )
     schema_content: str | None = key(
         default=None,
+        importance=HIGH,
+        group="Schemas",
+        width=Width.MEDIUM,
+        display_name="Schema Content",
         doc="The schema, in the envelope's form, of every value read; the data then has no envelope.",
     )
 

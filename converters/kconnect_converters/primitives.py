@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from kconnect.config import Config, key
+from kconnect.config import HIGH, Config, Width, key
 from kconnect.converter import Converter, Deserializer, HeaderConverter, RawHeaders, Serializer
 from kconnect.errors import ConfigError, DataError
 from kconnect.record import SchemaAndValue, Value
@@ -44,7 +44,13 @@ class _PrimitiveConverter(Converter, HeaderConverter):
 class StringConverterConfig(Config):
     """The settings of StringConverter; their names are Kafka's."""
 
-    converter_encoding: str | None = key(default="UTF-8", doc="The character encoding, by its IANA name.")
+    converter_encoding: str | None = key(
+        default="UTF-8",
+        importance=HIGH,
+        width=Width.MEDIUM,
+        display_name="Encoding",
+        doc="The character encoding, by its IANA name.",
+    )
 
 
 class StringConverter(_PrimitiveConverter):

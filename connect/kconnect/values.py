@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from typing import Any, Final
 
 from kconnect import logical
@@ -17,31 +17,19 @@ from kconnect.schema import (
     BOOLEAN_SCHEMA,
     BYTES_SCHEMA,
     DATE_NAME,
-    DATE_SCHEMA,
     DECIMAL_NAME,
-    FLOAT32_SCHEMA,
     FLOAT64_SCHEMA,
-    INT8_SCHEMA,
-    INT16_SCHEMA,
-    INT32_SCHEMA,
     INT64_SCHEMA,
     STRING_SCHEMA,
     TIME_NAME,
-    TIME_SCHEMA,
     TIMESTAMP_NAME,
-    TIMESTAMP_SCHEMA,
     Schema,
     Type,
-    decimal_schema,
 )
+from kconnect.value_literal import FLOAT32_OVERFLOW, parse_number, parse_temporal, read_decimal
 from kconnect.value_text import float_text, value_text
 
-FLOAT32_MAX: Final = 3.4028235677973366e38  # where rounding to 32 bits gives infinity
 _BITS: Final = {Type.INT8: 8, Type.INT16: 16, Type.INT32: 32, Type.INT64: 64}
-_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,9})?")
-_DATE: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
-_TIME: Final = re.compile(r"(\d\d):(\d\d):(\d\d)\.(\d{3})Z", re.ASCII)
-_TIMESTAMP: Final = re.compile(f"{_DATE.pattern}T{_TIME.pattern}", re.ASCII)
 _TOKEN: Final = re.compile(r'[:,{}\[\]"]|(?:\\.|[^:,{}\[\]"\\])+\\?|\\', re.ASCII | re.DOTALL)
 _TEMPORAL: Final = frozenset({DATE_NAME, TIME_NAME, TIMESTAMP_NAME})
 _WIDENING: Final = (Type.INT8, Type.INT16, Type.INT32, Type.INT64, Type.FLOAT32, Type.FLOAT64)
@@ -195,80 +183,19 @@ class _Parser:
         if token[0].isdigit():
             # The colons of a time are tokens: it has five of them.
             whole = "".join([token, *self.tokens[self.at : self.at + 4]])
-            parsed = _parse_temporal(whole) if self.at + 4 <= len(self.tokens) else None
+            parsed = parse_temporal(whole) if self.at + 4 <= len(self.tokens) else None
             if parsed is not None:
                 self.at += 4
                 return parsed
-            parsed = _parse_temporal(token)
+            parsed = parse_temporal(token)
             if parsed is not None:
                 return parsed
-        parsed = _parse_number(token)
+        parsed = parse_number(token)
         if parsed is not None:
             return parsed
         if embedded:
             raise DataError("text is not quoted")
         return SchemaAndValue(STRING_SCHEMA, self.text)
-
-
-def _parse_temporal(token: str) -> SchemaAndValue | None:
-    """A day, time or both; a month 13 or day 30 of February counts on into the next, as in Kafka."""
-    token = token.replace("\\:", ":").strip()
-    try:
-        if match := _TIMESTAMP.fullmatch(token):
-            year, month, day, *clock = map(int, match.groups())
-            moment = datetime(year, 1, 1, tzinfo=UTC) + _since_new_year(year, month, day) + _clock(*clock)
-            return SchemaAndValue(TIMESTAMP_SCHEMA, moment)
-        if match := _DATE.fullmatch(token):
-            year, month, day = map(int, match.groups())
-            return SchemaAndValue(DATE_SCHEMA, date(year, 1, 1) + _since_new_year(year, month, day))
-        if match := _TIME.fullmatch(token):
-            millis = _clock(*map(int, match.groups())) // timedelta(milliseconds=1)
-            return SchemaAndValue(TIME_SCHEMA, logical.time_of(millis))
-    except (ValueError, OverflowError, DataError):
-        pass
-    return None
-
-
-def _since_new_year(year: int, month: int, day: int) -> timedelta:
-    years, month_index = divmod(month - 1, 12)
-    return date(year + years, month_index + 1, 1) - date(year, 1, 1) + timedelta(days=day - 1)
-
-
-def _clock(hours: int, minutes: int, seconds: int, millis: int) -> timedelta:
-    return timedelta(hours=hours, minutes=minutes, seconds=seconds, milliseconds=millis)
-
-
-def _parse_number(token: str) -> SchemaAndValue | None:
-    if token[0] not in "+-" and not token[0].isdigit():
-        return None
-    number = _decimal(token)
-    if number is None:
-        return None
-    exponent = number.as_tuple().exponent
-    assert isinstance(exponent, int)
-    if number.adjusted() < 20 and number == number.to_integral_value():
-        for schema in (INT8_SCHEMA, INT16_SCHEMA, INT32_SCHEMA, INT64_SCHEMA):
-            if _fits(int(number), _BITS[schema.type]):
-                return SchemaAndValue(schema, int(number))
-    if exponent != 0 and abs(float(number)) < FLOAT32_MAX:
-        return SchemaAndValue(FLOAT32_SCHEMA, float(number))
-    if exponent != 0 and abs(float(number)) != float("inf"):
-        return SchemaAndValue(FLOAT64_SCHEMA, float(number))
-    return SchemaAndValue(decimal_schema(-exponent), number)
-
-
-def _decimal(text: str) -> Decimal | None:
-    """The number in the form that Java's BigDecimal reads, None if it has another."""
-    if not _NUMBER.fullmatch(text):
-        return None
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        return None
-
-
-def _fits(number: int, bits: int) -> bool:
-    return -(1 << (bits - 1)) <= number < 1 << (bits - 1)
 
 
 def _common(previous: Schema | None, latest: SchemaAndValue | None) -> Schema | None:
@@ -318,11 +245,11 @@ def _to_integer(target: Schema, source: Schema | None, value: Any) -> Any:
 def _to_float(target: Schema, source: Schema | None, value: Any) -> float:
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         number = float(value)
-    elif isinstance(value, str) and (parsed := _decimal(value)) is not None:
+    elif isinstance(value, str) and (parsed := read_decimal(value)) is not None:
         number = float(parsed)
     else:
         number = float(_long(value, target))
-    if target.type is Type.FLOAT32 and abs(number) >= FLOAT32_MAX:
+    if target.type is Type.FLOAT32 and abs(number) >= FLOAT32_OVERFLOW:
         return float("inf") if number > 0 else float("-inf")
     return number
 
@@ -342,7 +269,7 @@ def _to_bytes(target: Schema, source: Schema | None, value: Any) -> Any:
         if number - number != 0.0:
             raise _impossible(value, target)
         return Decimal(float_text(number))
-    parsed = _decimal(value) if isinstance(value, str) else None
+    parsed = read_decimal(value) if isinstance(value, str) else None
     if parsed is None:
         raise _impossible(value, target)
     return parsed
@@ -373,7 +300,7 @@ def _to_collection(target: Schema, source: Schema | None, value: Any) -> Any:
 def _long(value: Any, target: Schema) -> int:
     """64 bits of a number, of a text that is one, of a date (days), time or timestamp (milliseconds)."""
     if isinstance(value, str):
-        value = _decimal(value)
+        value = read_decimal(value)
     if isinstance(value, float):
         if value != value:
             return 0

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-CONFIG_ERRORS = frozenset({"ConfigException"})
-
 
 class LeftOutError(Exception):
     """The case says something that plain Python values cannot say; the argument names the rule."""
@@ -17,8 +15,9 @@ class LeftOutError(Exception):
 
 @dataclass(slots=True)
 class Case:
-    """A vector as its line has it; `op` is empty where a suite has one operation only; `output` and `outputs` are None
-    beside an `error`.
+    """A vector as its line has it; `op` is empty where a suite has one operation only.
+
+    `output` and `outputs` are None beside an `error`.
 
     `stage` is for the adapter to keep: the step it is in (configure, apply, convert …), so that an error raised
     there is known to be of that stage. It starts as `run`."""

@@ -1,1 +1,39 @@
+"""The transforms and predicates that come with kconnect: those of Apache Kafka, by their Java names too."""
 
+from __future__ import annotations
+
+from kconnect.hookspecs import hookimpl
+from kconnect.plugins import Plugin
+
+_JAVA = "org.apache.kafka.connect.transforms."
+
+
+def _one(module: str, name: str) -> Plugin:
+    return Plugin(f"kconnect_transforms.{module}:{name}", java=_JAVA + name)
+
+
+def _two(module: str, name: str) -> list[Plugin]:
+    """The variants for keys and for values, inner classes in Java."""
+    return [
+        Plugin(f"kconnect_transforms.{module}:{name}{side}", java=f"{_JAVA}{name}${side}") for side in ("Key", "Value")
+    ]
+
+
+@hookimpl
+def register_transforms() -> list[Plugin]:
+    return [
+        *_two("cast", "Cast"),
+        *_two("extract_field", "ExtractField"),
+        *_two("insert_field", "InsertField"),
+        *_two("replace_field", "ReplaceField"),
+        _one("regex_router", "RegexRouter"),
+        _one("value_to_key", "ValueToKey"),
+    ]
+
+
+@hookimpl
+def register_predicates() -> list[Plugin]:
+    return [
+        Plugin(f"kconnect_transforms.predicates:{name}", java=f"{_JAVA}predicates.{name}")
+        for name in ("HasHeaderKey", "RecordIsTombstone", "TopicNameMatches")
+    ]

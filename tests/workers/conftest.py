@@ -12,7 +12,9 @@ from kconnect_workers.runtime.messages import ConfigInfos, ConfigKeyInfo, Config
 from kconnect_workers.states import State, StatusListener, TargetState, TaskId
 from kconnect_workers.stores.config_store import ConfigStore
 from kconnect_workers.stores.entry_log import MemoryLog
+from kconnect_workers.stores.offset_store import OffsetStore
 from kconnect_workers.stores.status_store import StatusStore
+from kconnect_workers.stores.stores import Stores
 
 
 class InProcessEnvironment:
@@ -121,10 +123,11 @@ class Workbench:
     def __init__(self) -> None:
         self.configs = ConfigStore(MemoryLog)
         self.statuses = StatusStore(MemoryLog)
+        self.stores = Stores(self.configs, self.statuses, OffsetStore(MemoryLog))
 
     async def start(self) -> Herder:
         self.environment = InProcessEnvironment()
-        self.herder = Herder("127.0.0.1:8083", self.configs, self.statuses)
+        self.herder = Herder("127.0.0.1:8083", self.stores)
         self.environment.listener = self.herder
         await self.herder.start(self.environment)
         await self.settle()

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kconnect_workers.cli.connector_file import read_connector_file
+from kconnect_workers.connector_file import read_connector_file
 from kconnect_workers.cli.output import Output, OutputOption, print_json, print_table
 from kconnect_workers.cli.rest_client import DEFAULT_URL, RestClient, UrlOption
 

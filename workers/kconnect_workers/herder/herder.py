@@ -24,8 +24,7 @@ from kconnect_workers.herder.status_writer import StatusWriter
 from kconnect_workers.herder.supervisor import ConnectorSupervisor
 from kconnect_workers.runtime.messages import ConfigInfos
 from kconnect_workers.states import State, Status, TargetState, TaskId
-from kconnect_workers.stores.config_store import ConfigStore
-from kconnect_workers.stores.status_store import StatusStore
+from kconnect_workers.stores.stores import Stores
 
 _logger = logging.getLogger(__name__)
 
@@ -38,11 +37,11 @@ class Herder:
     there, AlreadyExistsError, and ConnectError when the store or a plugin fails.
     """
 
-    def __init__(self, worker_id: str, configs: ConfigStore, statuses: StatusStore) -> None:
+    def __init__(self, worker_id: str, stores: Stores) -> None:
         self._worker_id = worker_id
-        self._configs = configs
-        self._statuses = statuses
-        self._writer = StatusWriter(statuses)
+        self._configs = stores.configs
+        self._statuses = stores.statuses
+        self._writer = StatusWriter(stores.statuses)
         self._supervisors: dict[str, ConnectorSupervisor] = {}
         self._plugins = Plugins(())
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -170,6 +169,10 @@ class Herder:
                 raise NotFoundError(f"Unknown connector {name}")
             await self._configs.put_target_state(name, state)
             self._supervisor(name).wake()
+
+    async def store_target_state(self, name: str, state: TargetState) -> None:
+        """Set the state in which a connector is found when the herder starts."""
+        await self._configs.put_target_state(name, state)
 
     async def restart(self, name: str, *, include_tasks: bool, only_failed: bool) -> ConnectorStateInfo:
         """Restart the connector and tasks that are meant; the status from which it begins."""

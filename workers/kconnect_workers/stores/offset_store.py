@@ -48,6 +48,16 @@ class OffsetStore:
         await self._catch_up()
         await self._log.append([self._entry(connector, *offset) for offset in offsets])
 
+    async def read(self, connector: str) -> list[tuple[bytes, bytes]]:
+        """The stored entries, as they are."""
+        await self._catch_up()
+        return list(self._offsets[connector].values())
+
+    async def write(self, entries: Sequence[Entry]) -> None:
+        """Store entries as they are; returns when they are stored."""
+        await self._catch_up()
+        await self._log.append(entries)
+
     async def _catch_up(self) -> None:
         if not self._started:
             await self._log.start()

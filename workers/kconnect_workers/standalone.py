@@ -1,0 +1,276 @@
+"""The standalone worker: everything in one place, from the config files to the last signal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from kconnect.errors import ConfigError, ConnectError
+from kconnect.properties import parse_properties
+from kconnect_workers.connector_file import read_connector_file
+from kconnect_workers.data_dir import default_data_dir
+from kconnect_workers.embedded_log import EmbeddedLog
+from kconnect_workers.herder.command_line import CommandLine, GivenConnector
+from kconnect_workers.progress import Progress
+from kconnect_workers.rest.sockets import bind
+from kconnect_workers.stores.stores import Stores
+from kconnect_workers.worker_config import StandaloneConfig
+
+if TYPE_CHECKING:
+    from kconnect_workers.herder.herder import Herder
+    from kconnect_workers.rest.server import RestServer
+    from kconnect_workers.runtime.environment import Environment
+
+_logger = logging.getLogger(__name__)
+
+_REPLICATION_FACTORS = tuple(f"{store}.storage.replication.factor" for store in ("config", "offset", "status"))
+_ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+_REFUSED = 3
+_FORCED = 130
+
+
+def run(config_file: Path, connector_files: Sequence[Path], *, show_progress: bool = False) -> int:
+    """Run a worker in this process until SIGINT or SIGTERM; the exit code.
+
+    What is wrong with the files, or in the way, is one line on stderr and code 3. A second signal ends the worker at
+    once, with code 130.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        worker = StandaloneWorker(read_worker_file(config_file))
+        given = [read_given(file) for file in connector_files]
+        asyncio.run(_serve(worker, given, show_progress=show_progress))
+    except ConnectError as e:
+        print(f"kconnect standalone: {e}", file=sys.stderr)
+        return _REFUSED
+    return 0
+
+
+def read_worker_file(file: Path) -> dict[str, str]:
+    """A worker's properties. ConfigError that names the file."""
+    try:
+        return parse_properties(file.read_text(encoding="utf-8"))
+    except OSError as e:
+        raise ConfigError(f"{file} cannot be read: {e.strerror}") from e
+    except UnicodeDecodeError as e:
+        raise ConfigError(f"{file} is not UTF-8 text: {e.reason} at byte {e.start}") from e
+    except ConfigError as e:
+        raise ConfigError(f"{file}: {e}") from e
+
+
+def read_given(file: Path) -> GivenConnector:
+    """A connector's file. ConfigError that names it."""
+    from kconnect_workers.rest.bodies import create_connector
+
+    definition = read_connector_file(file)
+    try:
+        wanted = create_connector(msgspec.json.encode(definition))
+    except ConfigError as e:
+        raise ConfigError(f"{file}: {e}") from e
+    return GivenConnector(wanted.name.strip(), wanted.config, wanted.initial_state)
+
+
+class StandaloneWorker:
+    """One worker, `start`ed and `stop`ped on one event loop. ConfigError when `props` cannot be used.
+
+    `herder`, `environment`, `rest_url`, `bootstrap_servers` and `folder` (what the worker keeps on disk besides the
+    log) are there once it has started.
+    """
+
+    herder: Herder
+    environment: Environment
+    rest_url: str
+    bootstrap_servers: str
+    folder: Path
+
+    def __init__(self, props: Mapping[str, str]) -> None:
+        self._props = dict(props)
+        self.config = StandaloneConfig.parse(_resolved(props))
+        self.log: EmbeddedLog | None = None
+        self._sockets: list[socket.socket] = []
+        self._rest: RestServer | None = None
+        self._stops: list[Callable[[], Awaitable[None]]] = []
+
+    async def start(self, given: Sequence[GivenConnector] = ()) -> None:
+        """Returns when REST answers and the `given` connectors are stored. ConnectError when something is in the way;
+        `stop` ends what has been started then."""
+        for line in self.config.unknown_keys():
+            _logger.warning("%s", line)
+        self._bind_rest()
+        # Importing takes about as long as the log takes to start.
+        imported = asyncio.create_task(asyncio.to_thread(_import_ahead))
+        try:
+            await self._start_log()
+        finally:
+            await imported
+        stores = await self._open_stores()
+        command_line = CommandLine(self.folder / "command-line.json")
+        await self._start_herder(stores, command_line, given)
+        self._start_rest()
+        await command_line.run(self.herder, given)
+
+    async def stop(self) -> None:
+        """Herder (which then starts nothing any more), tasks, REST, stores, log. May be called twice, and after a
+        `start` that failed."""
+        while self._stops:
+            await self._stops.pop()()
+        for opened in self._sockets:
+            opened.close()
+
+    def _bind_rest(self) -> None:
+        self._sockets = bind(self.config.rest_listeners())
+        host, port = self._sockets[0].getsockname()[:2]
+        self.rest_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    async def _start_log(self) -> None:
+        if not self.config.is_embedded:
+            self.bootstrap_servers = ",".join(self.config.bootstrap_servers or ())
+            offsets = self._offset_file()
+            self.folder = offsets.with_name(f"{offsets.name}.worker")
+            return
+        self._clamp_replication()
+        data = Path(self.config.embedded_log_dir or default_data_dir() / "log").absolute()
+        self.log = EmbeddedLog(self.config.embedded_log_listeners[0], data)
+        self._stops.append(self.log.stop)
+        await self.log.start()
+        self.bootstrap_servers = self.log.bootstrap_servers
+        self.folder = data / "worker"  # only now: the log takes no folder that holds something else
+
+    async def _open_stores(self) -> Stores:
+        if self.config.is_embedded:
+            stores = await Stores.in_topics(
+                {"bootstrap.servers": self.bootstrap_servers},
+                configs=self.config.config_storage_topic,
+                statuses=self.config.status_storage_topic,
+                offsets=self.config.offset_storage_topic,
+            )
+        else:
+            stores = Stores.in_memory(self._offset_file())
+        self._stops.append(stores.stop)
+        await stores.start()
+        return stores
+
+    async def _start_herder(self, stores: Stores, command_line: CommandLine, given: Sequence[GivenConnector]) -> None:
+        from kconnect_workers.herder.herder import Herder
+        from kconnect_workers.runtime.environment import Environment, EnvironmentSettings
+
+        self.herder = Herder(self._worker_id(), stores)
+        self.environment = Environment(
+            {**self._props, "bootstrap.servers": self.bootstrap_servers},
+            self.herder,
+            folder=self.folder,
+            settings=EnvironmentSettings(
+                graceful_stop_s=self.config.task_shutdown_graceful_timeout_ms / 1000,
+                inspection_timeout_s=self.config.validation_timeout_ms / 1000,
+            ),
+            offsets=None if self.config.is_embedded else stores.offsets,
+        )
+        self._stops += [self._stop_rest, self.environment.stop]
+        await self.environment.start()
+        self.config.check_plugins(await self.environment.plugins())
+        await command_line.switch_off(self.herder, given)
+        self._stops.append(self.herder.stop)
+        await self.herder.start(self.environment)
+
+    def _start_rest(self) -> None:
+        from kconnect_workers.rest.access import AdminToken
+        from kconnect_workers.rest.app import create_app
+        from kconnect_workers.rest.server import RestServer
+
+        app = create_app(
+            self.herder,
+            self.environment,
+            admin_token=AdminToken(Path(self.config.rest_admin_token_file or self.folder / "admin.token")),
+            cluster_id=None if self.log is None else self.log.cluster_id,
+            hosts=[*self.config.rest_allowed_hosts, *(listener.host for listener in self.config.rest_listeners())],
+            allowed_origin=self.config.access_control_allow_origin,
+            show_passwords=self.config.rest_show_passwords,
+        )
+        self._rest = RestServer(app, self._sockets)
+        self._rest.start()
+
+    async def _stop_rest(self) -> None:
+        if self._rest is not None:
+            await self._rest.stop()
+
+    def _offset_file(self) -> Path:
+        return Path(str(self.config.offset_storage_file_filename)).absolute()
+
+    def _worker_id(self) -> str:
+        host, port = self._sockets[0].getsockname()[:2]
+        advertised = self.config.rest_advertised_host_name or (host if host not in _ANY_ADDRESS else socket.getfqdn())
+        return f"{advertised}:{self.config.rest_advertised_port or port}"
+
+    def _clamp_replication(self) -> None:
+        clamped = [key for key in _REPLICATION_FACTORS if self._props.get(key, "1") not in ("1", "-1")]
+        if clamped:
+            _logger.warning("%s: the embedded log is one broker, so each is taken as 1", ", ".join(clamped))
+            self._props.update(dict.fromkeys(clamped, "1"))
+
+
+async def _serve(worker: StandaloneWorker, given: Sequence[GivenConnector], *, show_progress: bool) -> None:
+    """Run `worker` until a signal says to end, or starting it fails."""
+    ending = asyncio.Event()
+
+    def on_signal() -> None:
+        if ending.is_set():
+            _logger.warning("forced to end: tasks are killed")
+            os._exit(_FORCED)  # they die with their worker
+        ending.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    waiting = asyncio.create_task(ending.wait())
+    starting = asyncio.create_task(worker.start(given))
+    try:
+        await asyncio.wait([starting, waiting], return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            await starting
+            _announce(worker)
+            async with Progress(worker.environment.tasks) if show_progress else contextlib.nullcontext():
+                await waiting
+    finally:
+        for task in (starting, waiting):
+            task.cancel()
+        await asyncio.gather(starting, waiting, return_exceptions=True)
+        await worker.stop()
+
+
+def _announce(worker: StandaloneWorker) -> None:
+    print(f"ready: REST at {worker.rest_url}", flush=True)
+    if worker.log is not None:
+        print(f"       the log at {worker.bootstrap_servers} (any Kafka client), its data in {worker.log.data}")
+    print(f"       the worker's files in {worker.folder}; Ctrl-C ends it", flush=True)
+
+
+def _resolved(props: Mapping[str, str]) -> Mapping[str, str]:
+    """`props` with the variables of config providers replaced, for the worker's own use."""
+    if "config.providers" not in props:
+        return props
+    from kconnect.plugins import Plugins
+    from kconnect.providers import ConfigTransformer
+
+    transformer = ConfigTransformer.from_props(props, Plugins.discover())
+    try:
+        return transformer.transform(props).props
+    finally:
+        transformer.close()
+
+
+def _import_ahead() -> None:
+    import kconnect_workers.rest.app
+    import kconnect_workers.rest.server
+    import kconnect_workers.runtime.environment
+    import kconnect_workers.stores.internal_topics
+    import kconnect_workers.stores.topic_log  # noqa: F401

@@ -1,0 +1,63 @@
+"""The stores of one worker, started and stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from kconnect_workers.stores.config_store import ConfigStore
+from kconnect_workers.stores.entry_log import MemoryLog
+from kconnect_workers.stores.offset_file_log import OffsetFileLog
+from kconnect_workers.stores.offset_store import OffsetStore
+from kconnect_workers.stores.status_store import StatusStore
+
+if TYPE_CHECKING:
+    from kconnect_workers.stores.topic_log import TopicLogs
+
+
+class Stores:
+    """Made by `in_topics` or `in_memory`."""
+
+    def __init__(
+        self, configs: ConfigStore, statuses: StatusStore, offsets: OffsetStore, logs: TopicLogs | None = None
+    ) -> None:
+        self.configs = configs
+        self.statuses = statuses
+        self.offsets = offsets
+        self._logs = logs
+
+    @classmethod
+    async def in_topics(cls, client_props: Mapping[str, str], *, configs: str, statuses: str, offsets: str) -> Self:
+        """Compacted topics of these names, created if they do not exist. ConnectError when they cannot be used."""
+        from kconnect_workers.stores.internal_topics import InternalTopic, create_topics  # librdkafka
+        from kconnect_workers.stores.topic_log import TopicLogs
+
+        topics = [InternalTopic(name=name) for name in (configs, statuses, offsets)]
+        await asyncio.to_thread(create_topics, client_props, topics)
+        logs = TopicLogs(client_props)
+        return cls(
+            ConfigStore(logs.opener(configs)),
+            StatusStore(logs.opener(statuses)),
+            OffsetStore(logs.opener(offsets)),
+            logs,
+        )
+
+    @classmethod
+    def in_memory(cls, offset_file: Path) -> Self:
+        """Nothing outlives the worker but source offsets."""
+        return cls(ConfigStore(MemoryLog), StatusStore(MemoryLog), OffsetStore(partial(OffsetFileLog, offset_file)))
+
+    async def start(self) -> None:
+        """Read what is stored."""
+        await self.configs.start()
+        await self.statuses.start()
+
+    async def stop(self) -> None:
+        """May be called twice."""
+        for store in (self.configs, self.statuses, self.offsets):
+            await store.stop()
+        if self._logs is not None:
+            await self._logs.stop()

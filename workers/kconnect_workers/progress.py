@@ -79,25 +79,25 @@ class Progress(AbstractAsyncContextManager[None]):
         table.add_column("STATE")
         for column in ("IN", "OUT", "PER SECOND", "LAG"):
             table.add_column(column, justify="right")
-        for id, task in sorted(self._tasks().items()):
+        for task_id, task in sorted(self._tasks().items()):
             stats = task.stats
             lag = "" if stats.lag is None else f"{stats.lag:,}"
-            rate = f"{self._rate(id, stats.records_out):,.0f}"
-            table.add_row(str(id), task.state.name, f"{stats.records_in:,}", f"{stats.records_out:,}", rate, lag)
+            rate = f"{self._rate(task_id, stats.records_out):,.0f}"
+            table.add_row(str(task_id), task.state.name, f"{stats.records_in:,}", f"{stats.records_out:,}", rate, lag)
         return table
 
     def _line(self) -> str:
         parts = []
-        for id, task in sorted(self._tasks().items()):
+        for task_id, task in sorted(self._tasks().items()):
             stats = task.stats
             lag = "" if stats.lag is None else f", lag {stats.lag:,}"
-            rate = self._rate(id, stats.records_out)
-            parts.append(f"{id} in {stats.records_in:,} out {stats.records_out:,} ({rate:,.0f}/s{lag})")
+            rate = self._rate(task_id, stats.records_out)
+            parts.append(f"{task_id} in {stats.records_in:,} out {stats.records_out:,} ({rate:,.0f}/s{lag})")
         return " · ".join(parts)
 
-    def _rate(self, id: TaskId, count: int) -> float:
+    def _rate(self, task_id: TaskId, count: int) -> float:
         """Records per second since this was last asked of the task; a restarted task begins anew."""
         now = time.monotonic()
-        then, before = self._seen.get(id, (now, count))
-        self._seen[id] = (now, count)
+        then, before = self._seen.get(task_id, (now, count))
+        self._seen[task_id] = (now, count)
         return max(0.0, (count - before) / (now - then)) if now > then else 0.0

@@ -127,16 +127,16 @@ class _Parser:
 
     def _list(self) -> SchemaAndValue:
         values: list[Any] = []
-        element: Schema | None = None
+        common = _CommonSchema()
         while self.at < len(self.tokens):
             if self._take("]"):
-                if element is not None:
-                    values = [convert(element, None, value) for value in values]
-                return SchemaAndValue(Schema(Type.ARRAY, value_schema=element), values)
+                if common.schema is not None:
+                    values = [convert(common.schema, None, value) for value in values]
+                return SchemaAndValue(Schema(Type.ARRAY, value_schema=common.schema), values)
             if self._take(","):
                 raise DataError("an element is missing")
             parsed = self.parse(embedded=True)
-            element = _common(element, parsed)
+            common.add(parsed)
             values.append(parsed.value if parsed else None)
             start = self.at
             if self._take("]"):
@@ -147,11 +147,10 @@ class _Parser:
 
     def _map(self) -> SchemaAndValue:
         entries: dict[Any, Any] = {}
-        keys: Schema | None = None
-        values: Schema | None = None
+        keys, values = _CommonSchema(), _CommonSchema()
         while self.at < len(self.tokens):
             if self._take("}"):
-                return self._aligned_map(keys, values, entries)
+                return _aligned_map(keys.schema, values.schema, entries)
             if self._take(","):
                 raise DataError("an entry is missing")
             key = self.parse(embedded=True)
@@ -162,16 +161,9 @@ class _Parser:
             value = self.parse(embedded=True)
             entries[key.value] = value.value if value else None
             self._take(",")
-            keys, values = _common(keys, key), _common(values, value)
+            keys.add(key)
+            values.add(value)
         raise DataError("the map does not end")
-
-    def _aligned_map(self, keys: Schema | None, values: Schema | None, entries: dict[Any, Any]) -> SchemaAndValue:
-        if keys is not None:
-            entries = {convert(keys, None, key): value for key, value in entries.items()}
-            if values is not None:
-                entries = {key: convert(values, None, value) for key, value in entries.items()}
-        schema = Schema(Type.MAP, key_schema=keys, value_schema=values if keys is not None else None)
-        return SchemaAndValue(schema, entries)
 
     def _scalar(self, embedded: bool) -> SchemaAndValue:
         if self.at >= len(self.tokens):
@@ -198,15 +190,33 @@ class _Parser:
         return SchemaAndValue(STRING_SCHEMA, self.text)
 
 
-def _common(previous: Schema | None, latest: SchemaAndValue | None) -> Schema | None:
-    """The schema for elements so far: numbers widen, a null leaves it, other differences give it up."""
-    if latest is None or latest.schema is None:
-        return previous
-    if previous is None or previous.type is latest.schema.type:
-        return latest.schema
-    if previous.type in _WIDENING and latest.schema.type in _WIDENING:
-        return max(previous, latest.schema, key=lambda schema: _WIDENING.index(schema.type))
-    return None
+def _aligned_map(keys: Schema | None, values: Schema | None, entries: dict[Any, Any]) -> SchemaAndValue:
+    """The map with its entries made of one type, so far as they have one."""
+    if keys is not None:
+        entries = {convert(keys, None, key): value for key, value in entries.items()}
+        if values is not None:
+            entries = {key: convert(values, None, value) for key, value in entries.items()}
+    schema = Schema(Type.MAP, key_schema=keys, value_schema=values if keys is not None else None)
+    return SchemaAndValue(schema, entries)
+
+
+class _CommonSchema:
+    """The schema that the elements so far have in common: numbers widen, a null says nothing, and once two have
+    nothing in common there is none (`schema` is None)."""
+
+    def __init__(self) -> None:
+        self.schema: Schema | None = None
+        self._mixed = False
+
+    def add(self, element: SchemaAndValue | None) -> None:
+        if element is None or element.schema is None or self._mixed:
+            return
+        if self.schema is None or self.schema.type is element.schema.type:
+            self.schema = element.schema
+        elif self.schema.type in _WIDENING and element.schema.type in _WIDENING:
+            self.schema = max(self.schema, element.schema, key=lambda schema: _WIDENING.index(schema.type))
+        else:
+            self.schema, self._mixed = None, True
 
 
 def convert(target: Schema, source: Schema | None, value: Any) -> Any:

@@ -101,8 +101,8 @@ def double_to_string(value: float) -> str:
     if not exponent:
         digits = len(f"{abs(value):.17g}")
         mantissa, _, exponent = _shortest_scientific(value, digits).partition("e")
-    if "." not in mantissa:
-        mantissa += ".0"
+    if "." not in mantissa:  # Java prints two digits at least, and of those the nearest: 4.9E-324
+        mantissa, _, exponent = f"{value:.1e}".partition("e")
     return f"{mantissa}E{int(exponent)}"
 
 

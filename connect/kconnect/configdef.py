@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from kconnect.config_types import ClassResolver, Type, convert_to_string, parse_type
 from kconnect.errors import ConfigError
-from kconnect.validators import Validator, nearest
+from kconnect.validators import Validator, ValidList, nearest
 
 
 class Importance(enum.Enum):
@@ -86,8 +86,10 @@ class ConfigKey:
         return self.default is NO_DEFAULT
 
     def parse(self, value: Any, classes: ClassResolver | None = None) -> Any:
-        """`value` read and checked."""
+        """`value` read and checked. A list of distinct items loses those that come again, as in Kafka."""
         parsed = parse_type(self.name, value, self.type, classes)
+        if isinstance(self.validator, ValidList) and parsed is not None:
+            parsed = list(dict.fromkeys(parsed))
         if self.validator is not None:
             self.validator(self.name, parsed)
         return parsed

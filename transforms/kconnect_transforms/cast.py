@@ -84,6 +84,8 @@ class Cast(ProjectedTransform[CastConfig]):
                 value = projection.local(f"{target}.get({name!r})")
                 projection.line(f"{target}[{name!r}] = {_convert(projection, name, None, type_, value)}")
             return
+        if part.schema.default is not None:
+            raise DataError("a struct whose schema has a default cannot be cast")
         columns = projection.columns(self.side, replace_null=self._replace_null)
         for name, column in columns.items():
             type_or_none = self._casts.get(name)

@@ -33,7 +33,7 @@ _FLOAT = re.compile(
 def conversion(source: Schema | None, target: Type) -> Conversion:
     """How values of `source` (None: without a schema) become `target`. Raises DataError when they never do."""
     if source is None:
-        return _CONVERSIONS[target]
+        return _schemaless(_CONVERSIONS[target])
     if source.type not in CASTABLE:
         raise DataError(f"{source.type.value} cannot be cast, only primitive types can")
     logical = _ENCODINGS.get(source.name or "")
@@ -69,6 +69,17 @@ def _between(source: Type, target: Type) -> Conversion:
         if target is Type.FLOAT64:
             return unchanged
     return _CONVERSIONS[target]
+
+
+def _schemaless(convert: Conversion) -> Conversion:
+    """Without a schema, Connect knows neither decimals nor instants."""
+
+    def checked(value: Any) -> Any:
+        if isinstance(value, Decimal | date | time):
+            raise _unfit(value)
+        return convert(value)
+
+    return checked
 
 
 def unchanged(value: Any) -> Any:

@@ -40,6 +40,8 @@ class ExtractField(ProjectedTransform[ExtractFieldConfig]):
         part = projection.part(self.side)
         if part.kind is not Kind.NULL:
             require_fields(part, "extracting a field")
+            if not self._path:
+                raise DataError("the path to the field is empty")
         if part.schema is None:
             if part.kind is not Kind.NULL:
                 projection.set_value(self.side, None, self._read(projection, part.expression))

@@ -14,10 +14,12 @@ V2 = "V2"
 
 
 def parse_path(text: str, version: str) -> tuple[str, ...]:
-    """The steps of a path. With V2 dots separate steps, and a step in backticks may hold dots; a backslash before
-    a backtick makes it an ordinary character. Raises ConfigError."""
+    """The steps of a path, none for an empty one. With V2 dots separate steps, and a step in backticks may hold
+    dots; a backslash before a backtick that would end it makes it an ordinary character. Raises ConfigError."""
     if version.upper() == V1:
         return (text,)
+    if not text:
+        return ()
     steps: list[str] = []
     position = 0
     while True:
@@ -34,8 +36,9 @@ def parse_path(text: str, version: str) -> tuple[str, ...]:
 
 
 def _quoted_step(text: str, opening: int) -> tuple[str, int]:
-    """The step between backticks, and where it ends: at a dot or the end of the text."""
-    position = opening
+    """The step between backticks, and where it ends: at a dot or the end of the text. A backtick elsewhere is an
+    ordinary character."""
+    step, start, position = "", opening + 1, opening
     while True:
         position = text.find("`", position + 1)
         if position < 0:
@@ -43,9 +46,11 @@ def _quoted_step(text: str, opening: int) -> tuple[str, int]:
                 f"the backtick at position {opening} of {text!r} is not closed",
                 suggestion="close it before a dot or at the end, or put a backslash before it",
             )
-        closes = position + 1 == len(text) or text[position + 1] == "."
-        if text[position - 1] != "\\" and closes:
-            return text[opening + 1 : position].replace("\\`", "`"), position + 1
+        if text[position + 1 : position + 2] in ("", "."):
+            if text[position - 1] != "\\":
+                return step + text[start:position], position + 1
+            step += text[start : position - 1] + "`"
+            start = position + 1
 
 
 def field_at(schema: Schema, path: tuple[str, ...]) -> Field | None:

@@ -9,32 +9,30 @@ from kconnect.config import MEDIUM, Config, ConfigError, key
 from kconnect.errors import DataError
 from kconnect.projection import Column, Kind, Projection, Side, require_fields
 from kconnect.record import SinkRecord
-from kconnect.schema import INT32_SCHEMA, INT64_SCHEMA, STRING_SCHEMA, TIMESTAMP_SCHEMA, Schema
+from kconnect.schema import INT32_SCHEMA, INT64_SCHEMA, STRING_SCHEMA, TIMESTAMP_SCHEMA, Schema, Type
 from kconnect.transform import ProjectedTransform
 from kconnect_transforms.sides import OnKey, OnValue
 from kconnect_transforms.structs import add_column, schemas, struct_like
 
-_SUFFIX = "A trailing ! makes the field required, a trailing ? optional."
+_SUFFIX = "Optional, or required with a trailing !."
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class InsertFieldConfig(Config):
-    topic_field: str | None = key(
-        default=None, importance=MEDIUM, doc=f"Field for the record's topic; required unless said otherwise. {_SUFFIX}"
-    )
+    topic_field: str | None = key(default=None, importance=MEDIUM, doc=f"Field for the record's topic. {_SUFFIX}")
     partition_field: str | None = key(
-        default=None, importance=MEDIUM, doc=f"Field for the record's partition; optional by itself. {_SUFFIX}"
+        default=None, importance=MEDIUM, doc=f"Field for the record's partition. {_SUFFIX}"
     )
     offset_field: str | None = key(
         default=None,
         importance=MEDIUM,
-        doc=f"Field for the record's offset, in sink connectors only; optional by itself. {_SUFFIX}",
+        doc=f"Field for the record's offset, in sink connectors only. {_SUFFIX}",
     )
     timestamp_field: str | None = key(
-        default=None, importance=MEDIUM, doc=f"Field for the record's timestamp; optional by itself. {_SUFFIX}"
+        default=None, importance=MEDIUM, doc=f"Field for the record's timestamp. {_SUFFIX}"
     )
     static_field: str | None = key(
-        default=None, importance=MEDIUM, doc=f"Field for the text in static.value; optional by itself. {_SUFFIX}"
+        default=None, importance=MEDIUM, doc=f"Field for the text in static.value. {_SUFFIX}"
     )
     static_value: str | None = key(default=None, importance=MEDIUM, doc="What static.field is to hold.")
     replace_null_with_default: bool = key(
@@ -66,14 +64,12 @@ class _Insertion(NamedTuple):
     optional: bool
 
     @classmethod
-    def parse(cls, text: str | None, *, optional: bool) -> _Insertion | None:
+    def parse(cls, text: str | None) -> _Insertion | None:
         if text is None:
             return None
-        if text.endswith("?"):
-            return cls(text[:-1], True)
         if text.endswith("!"):
             return cls(text[:-1], False)
-        return cls(text, optional)
+        return cls(text.removesuffix("?"), True)
 
     def schema(self, required: Schema) -> Schema:
         return required.replace(optional=True) if self.optional else required
@@ -85,11 +81,11 @@ class InsertField(ProjectedTransform[InsertFieldConfig]):
     side: Side
 
     def configure(self, config: InsertFieldConfig) -> None:
-        self._topic = _Insertion.parse(config.topic_field, optional=False)
-        self._partition = _Insertion.parse(config.partition_field, optional=True)
-        self._offset = _Insertion.parse(config.offset_field, optional=True)
-        self._timestamp = _Insertion.parse(config.timestamp_field, optional=True)
-        self._static = _Insertion.parse(config.static_field, optional=True)
+        self._topic = _Insertion.parse(config.topic_field)
+        self._partition = _Insertion.parse(config.partition_field)
+        self._offset = _Insertion.parse(config.offset_field)
+        self._timestamp = _Insertion.parse(config.timestamp_field)
+        self._static = _Insertion.parse(config.static_field)
         self._static_value = config.static_value
         self._replace_null = config.replace_null_with_default
 
@@ -101,7 +97,9 @@ class InsertField(ProjectedTransform[InsertFieldConfig]):
         if part.schema is None:
             target = projection.writable_map(self.side)
             for name, column in self._columns(projection, as_instant=False):
-                projection.line(f"{target}[{name!r}] = {column.expression}")
+                known = column.schema.type is Type.STRING  # a partition or timestamp may be left open
+                condition = "" if known else f"if {column.expression} is not None: "
+                projection.line(f"{condition}{target}[{name!r}] = {column.expression}")
             return
         columns = projection.columns(self.side, replace_null=self._replace_null)
         for name, column in self._columns(projection, as_instant=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kconnect.config import MEDIUM, Config, NonEmptyString, key
+from kconnect.config import MEDIUM, CompositeValidator, Config, NonEmptyString, key
 from kconnect.java_regex import JavaPattern, valid_regex
 from kconnect.record import SinkRecord, SourceRecord
 from kconnect.transform import Predicate
@@ -32,7 +32,9 @@ class RecordIsTombstone(Predicate[Config]):
 
 class TopicNameMatchesConfig(Config):
     pattern: str = key(
-        importance=MEDIUM, validator=valid_regex, doc="What the whole topic name must match, as in Java."
+        importance=MEDIUM,
+        validator=CompositeValidator(NonEmptyString(), valid_regex),
+        doc="What the whole topic name must match, as in Java.",
     )
 
 

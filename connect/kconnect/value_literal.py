@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
+from kconnect import float32
 from kconnect.errors import DataError
 from kconnect.logical import time_of
 from kconnect.record import SchemaAndValue
@@ -22,9 +23,6 @@ from kconnect.schema import (
     TIMESTAMP_SCHEMA,
     decimal_schema,
 )
-
-FLOAT32_OVERFLOW: Final = 3.4028235677973366e38
-"""The least number that becomes an infinity in 32 bits."""
 
 _INTEGERS: Final = ((8, INT8_SCHEMA), (16, INT16_SCHEMA), (32, INT32_SCHEMA), (64, INT64_SCHEMA))
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,9})?")
@@ -74,8 +72,8 @@ def parse_number(token: str) -> SchemaAndValue | None:
         for bits, schema in _INTEGERS:
             if -(1 << (bits - 1)) <= int(number) < 1 << (bits - 1):
                 return SchemaAndValue(schema, int(number))
-    if exponent != 0 and abs(float(number)) < FLOAT32_OVERFLOW:
-        return SchemaAndValue(FLOAT32_SCHEMA, float(number))
+    if exponent != 0 and abs(float(number)) < float32.OVERFLOW:
+        return SchemaAndValue(FLOAT32_SCHEMA, float32.rounded(float(number)))
     if exponent != 0 and abs(float(number)) != float("inf"):
         return SchemaAndValue(FLOAT64_SCHEMA, float(number))
     return SchemaAndValue(decimal_schema(-exponent), number)

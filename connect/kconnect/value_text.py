@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import math
-import struct
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any, Final
 
+from kconnect import float32
 from kconnect.errors import DataError
 from kconnect.logical import EPOCH
 from kconnect.schema import Schema, Type
@@ -35,26 +35,6 @@ def float_text(value: float) -> str:
         fraction = text[max(point, 0) :].rjust(max(-point, 0) + len(text[max(point, 0) :]), "0") or "0"
         return f"{sign}{whole}.{fraction}"
     return f"{sign}{text[0]}.{text[1:] or '0'}E{point - 1}"
-
-
-def shortest_float32(value: float) -> float:
-    """The float with the shortest text that stands for `value` in 32 bits: 0.1, not 0.10000000149011612.
-
-    Beyond the range of 32 bits it is an infinity, as a cast makes it."""
-    if value - value != 0.0:
-        return value
-    try:
-        packed = _pack_float(value)
-    except OverflowError:
-        return math.copysign(math.inf, value)
-    for digits in (6, 7, 8, 9):
-        candidate = float(f"{value:.{digits}g}")
-        if _pack_float(candidate) == packed:
-            return candidate
-    return float(value)
-
-
-_pack_float = struct.Struct("<f").pack
 
 
 def instant_text(value: date | time | datetime) -> str:
@@ -116,7 +96,7 @@ def _scalar_text(schema: Schema | None, value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         single = schema is not None and schema.type is Type.FLOAT32
-        return float_text(shortest_float32(value) if single else value)
+        return float_text(float32.shortest(value) if single else value)
     if isinstance(value, int | Decimal):
         return str(value)
     raise DataError(f"{type(value).__name__} {value!r} is no value that Connect knows, it has no text")

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any, Final
 
-from kconnect import logical
+from kconnect import float32, logical
 from kconnect.errors import DataError
 from kconnect.record import SchemaAndValue
 from kconnect.schema import (
@@ -26,7 +26,7 @@ from kconnect.schema import (
     Schema,
     Type,
 )
-from kconnect.value_literal import FLOAT32_OVERFLOW, parse_number, parse_temporal, read_decimal
+from kconnect.value_literal import parse_number, parse_temporal, read_decimal
 from kconnect.value_text import float_text, value_text
 
 _BITS: Final = {Type.INT8: 8, Type.INT16: 16, Type.INT32: 32, Type.INT64: 64}
@@ -259,9 +259,7 @@ def _to_float(target: Schema, source: Schema | None, value: Any) -> float:
         number = float(parsed)
     else:
         number = float(_long(value, target))
-    if target.type is Type.FLOAT32 and abs(number) >= FLOAT32_OVERFLOW:
-        return float("inf") if number > 0 else float("-inf")
-    return number
+    return float32.rounded(number) if target.type is Type.FLOAT32 else number
 
 
 def _to_bytes(target: Schema, source: Schema | None, value: Any) -> Any:

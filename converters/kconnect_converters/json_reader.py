@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, NotRequired, TypedDict
 
 import msgspec
 
-from kconnect import logical
+from kconnect import float32, logical
 from kconnect.errors import DataError
 from kconnect.schema import DATE_NAME, DECIMAL_NAME, TIME_NAME, TIMESTAMP_NAME, Schema, Type
 from kconnect_converters.json_writer import FLOAT_MAX, INTEGER_BITS
@@ -25,7 +25,6 @@ from kconnect_converters.json_writer import FLOAT_MAX, INTEGER_BITS
 Decode = Callable[[bytes | memoryview], Any]
 Finish = Callable[[Any], Any]
 
-FLOAT32_MAX: Final = 3.4028234663852886e38
 DIGITS_MAX: Final = 4300
 """The longest integer that a number may be written out to: 1e1000000000 would fill the memory."""
 
@@ -39,7 +38,7 @@ _BARE_TYPES: Final[dict[Type, Any]] = {
         type_: Annotated[int, msgspec.Meta(ge=-(1 << (bits - 1)), le=(1 << (bits - 1)) - 1)]
         for type_, bits in INTEGER_BITS.items()
     },
-    Type.FLOAT32: Annotated[float, msgspec.Meta(ge=-FLOAT32_MAX, le=FLOAT32_MAX)],
+    Type.FLOAT32: Annotated[float, msgspec.Meta(ge=-FLOAT_MAX, le=FLOAT_MAX)],
     Type.FLOAT64: Annotated[float, msgspec.Meta(ge=-FLOAT_MAX, le=FLOAT_MAX)],
     Type.BOOLEAN: bool,
     Type.STRING: str,
@@ -131,7 +130,7 @@ class JsonReader:
         return shape, finish
 
     def _bare_shape(self, schema: Schema) -> tuple[Any, Finish | None]:
-        return _BARE_TYPES[schema.type], None
+        return _BARE_TYPES[schema.type], float32.rounded if schema.type is Type.FLOAT32 else None
 
     def _decimal_shape(self, schema: Schema) -> tuple[Any, Finish | None]:
         """Base64 text or a number, which the decoder's `float_hook` gives as a Decimal with all its digits."""
@@ -290,9 +289,7 @@ def _float(reader: JsonReader, schema: Schema, parsed: Any, path: str) -> float:
     if isinstance(parsed, bool) or not isinstance(parsed, int | Decimal):
         return 0.0
     number = float(Decimal(parsed))
-    if schema.type is Type.FLOAT32 and abs(number) > FLOAT32_MAX:
-        return float("inf") if number > 0 else float("-inf")
-    return number
+    return float32.rounded(number) if schema.type is Type.FLOAT32 else number
 
 
 def _boolean(reader: JsonReader, schema: Schema, parsed: Any, path: str) -> bool:

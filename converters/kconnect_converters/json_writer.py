@@ -15,10 +15,9 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from kconnect import logical
+from kconnect import float32, logical
 from kconnect.errors import DataError
 from kconnect.schema import DATE_NAME, DECIMAL_NAME, TIME_NAME, TIMESTAMP_NAME, Schema, Type
-from kconnect.value_text import shortest_float32
 
 Encode = Callable[[Any], bytes]
 Prepare = Callable[[Any], Any]
@@ -148,7 +147,7 @@ class JsonWriter:
         return shape, prepare
 
     def _bare_shape(self, schema: Schema) -> tuple[Any, Prepare | None]:
-        return _BARE_TYPES[schema.type], shortest_float32 if schema.type is Type.FLOAT32 else None
+        return _BARE_TYPES[schema.type], float32.shortest if schema.type is Type.FLOAT32 else None
 
     def _decimal_shape(self, schema: Schema) -> tuple[Any, Prepare | None]:
         if self.numeric_decimals:
@@ -241,7 +240,7 @@ class JsonWriter:
         if schema.type is Type.ARRAY:
             return self._plain_list(schema.value_schema, value)
         if schema.type in (Type.FLOAT32, Type.FLOAT64):
-            return _float_or_name(shortest_float32(value) if schema.type is Type.FLOAT32 else float(value))
+            return _float_or_name(float32.shortest(value) if schema.type is Type.FLOAT32 else float(value))
         return _base64(value) if schema.type is Type.BYTES else value
 
     def _plain_struct(self, schema: Schema, value: dict[str, Any]) -> dict[str, Any]:
@@ -274,9 +273,7 @@ class JsonWriter:
         if value is None or isinstance(value, str | bool):
             return value
         if isinstance(value, int):
-            if not -(1 << 63) <= value < 1 << 63:
-                raise _MisfitError(f"{value} does not fit into 64 bits")
-            return value
+            return value if -(1 << 63) <= value < 1 << 63 else Decimal(value)  # msgspec's integers end there
         if isinstance(value, float):
             return _float_or_name(value)
         if isinstance(value, list | tuple):

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kconnect import float32
 from kconnect.errors import DataError
 from kconnect.projector import project
 from kconnect.schema import (
@@ -28,7 +29,7 @@ from kconnect.schema import (
     SchemaBuilder,
     Type,
 )
-from kconnect.value_text import float_text, java_text, shortest_float32, value_text
+from kconnect.value_text import float_text, java_text, value_text
 from kconnect.values import convert, infer_schema, parse_string
 
 
@@ -61,7 +62,7 @@ def test_a_float_reads_back_from_its_text(number: float) -> None:
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_the_shortest_form_of_32_bits_is_the_same_number_there(number: float) -> None:
-    short = shortest_float32(number)
+    short = float32.shortest(number)
     assert struct.pack("<f", short) == struct.pack("<f", number)
     assert len(repr(short)) <= len(repr(number))
 

@@ -54,7 +54,6 @@ def test_means_what_java_means(pattern: str, matching: str, not_matching: str) -
         r"\p{Lu}",
         "[a-z&&[^b]]",
         "[a[b]]",
-        "(?x)a",
         r"\k<a>",
     ],
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kconnect.testing.broker import EmbeddedLog
+from kconnect.testing.raw_client import RawClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,3 +19,10 @@ def broker(tmp_path: Path) -> Iterator[EmbeddedLog]:
     """A broker of the test's own; the test may kill and restart it."""
     with EmbeddedLog(tmp_path / "data") as log:
         yield log
+
+
+@pytest.fixture
+def client(broker: EmbeddedLog) -> Iterator[RawClient]:
+    """A connection to `broker`."""
+    with RawClient(broker.bootstrap_servers) as raw:
+        yield raw

@@ -109,7 +109,7 @@ class Broker:
         if self._server is not None:
             self._server.close()
         try:
-            self._syncer.close()
+            self._syncer.close(self._topics.partitions())
             self._topics.close()
         except OSError as e:
             raise LogError(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kconnect.log.storage.topic_store import TopicStore
 
 _LOG = logging.getLogger(__name__)
+_LOOK_INTERVAL = 1.0
 
 
 class Housekeeping:
@@ -27,18 +28,33 @@ class Housekeeping:
         self._syncer = syncer
         self._settings = settings
         # Ages are measured by a clock that does not jump: a wrong date for an hour must delete nothing.
+        self._last_checkpoint = time.monotonic()
         self._wall_at_start = time.time() - time.monotonic()
 
     def start(self) -> None:
-        self._loop.call_later(self._settings.checkpoint_interval, self._checkpoint_regularly)
+        self._loop.call_later(_LOOK_INTERVAL, self._checkpoint_if_due)
         self._loop.call_later(self._settings.retention_check_interval, self._clean_regularly)
 
-    def _checkpoint_regularly(self) -> None:
-        self.checkpoint()
-        self._loop.call_later(self._settings.checkpoint_interval, self._checkpoint_regularly)
+    def _checkpoint_if_due(self) -> None:
+        """A checkpoint after some time or many bytes, or because `flush.ms` of a topic is over."""
+        now = time.monotonic()
+        dirty = [partition for partition in self._topics.partitions() if partition.dirty]
+        age = now - self._last_checkpoint
+        if dirty and (
+            age >= self._settings.checkpoint_interval
+            or sum(partition.unsynced_bytes for partition in dirty) >= self._settings.checkpoint_bytes
+            or any(age * 1000 >= partition.config.flush_ms for partition in dirty)
+        ):
+            self.checkpoint()
+        self._loop.call_later(_LOOK_INTERVAL, self._checkpoint_if_due)
 
     def checkpoint(self) -> None:
         """Sync everything, then write down that it is: the next recovery begins there."""
+        self._last_checkpoint = time.monotonic()
+
+        for partition in self._topics.partitions():
+            if partition.dirty:
+                partition.save_helpers()
 
         def synced() -> None:
             try:

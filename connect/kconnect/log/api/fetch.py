@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kconnect.log.storage.topic_store import TopicStore
 
 _READ_COMMITTED = 1
+_LARGEST_ANSWER = 55 << 20
 
 
 class FetchApi:
@@ -52,7 +53,7 @@ class FetchRead:
         self._isolation_level = request.isolation_level
         self._min_bytes = request.min_bytes
         self._total = 0
-        left = request.max_bytes
+        left = min(request.max_bytes, _LARGEST_ANSWER)
         for wanted in request.topics:
             answers = []
             for position in wanted.partitions:

@@ -71,8 +71,21 @@ class ProduceApi:
                 call.end_silently()
             return None
         if awaits_sync:
-            self._syncer.sync(lambda: call.answer(response))
+            self._syncer.sync(lambda: call.answer(self._after_sync(response)))
             return None
+        return response
+
+    def _after_sync(self, response: responses.Produce) -> responses.Produce:
+        """The response, with what could not be synced refused after all."""
+        for topic_answer in response.responses:
+            for answer in topic_answer.partition_responses:
+                try:
+                    topic = find_topic(self._topics, topic_answer.name, topic_answer.topic_id)
+                    partition = partition_of(topic, answer.index)
+                    if answer.error_code == ErrorCode.NONE and partition.high_watermark <= answer.base_offset:
+                        raise RequestError(ErrorCode.KAFKA_STORAGE_ERROR, "the records could not be synced")
+                except RequestError as e:
+                    answer.error_code, answer.error_message = e.code, e.message
         return response
 
     def _append(

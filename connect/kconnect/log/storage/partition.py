@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import struct
 import time
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from kconnect.log.topic_config import TopicConfig
 
+_LOG = logging.getLogger(__name__)
+
 _INT64 = struct.Struct(">q")
 _INT32 = struct.Struct(">i")
 _CRC_AT, _EPOCH_AT, _ATTRIBUTES_AT, _MAX_TIMESTAMP_AT = 17, 12, 21, 35
@@ -41,6 +44,7 @@ class SyncTicket:
 
     partition: Partition
     offset: int
+    appended_bytes: int
     descriptors: list[int]
 
 
@@ -54,12 +58,16 @@ class Partition:
     """
 
     __slots__ = (
+        "_appended_bytes",
         "_awaits_sync",
         "_flush_messages",
         "_log_append_time",
         "_max_message_bytes",
         "_on_dirty",
         "_segment_bytes",
+        "_synced_bytes",
+        "_timestamp_after_max",
+        "_timestamp_before_max",
         "config",
         "dirty",
         "epochs",
@@ -90,6 +98,7 @@ class Partition:
         self.leader_epoch = max(0, self.epochs.latest)
         self.offline: str | None = None
         self.dirty = self._awaits_sync = False
+        self._appended_bytes = self._synced_bytes = 0
         self.watchers: set[Callable[[], None]] = set()
         self._on_dirty = on_dirty
         self.configure(config)
@@ -119,10 +128,17 @@ class Partition:
         self.recovery_point = recovery_point
         if self.epochs.latest < 0 or not clean:
             self.leader_epoch = self.epochs.latest + 1
-            self.epochs.assign(self.leader_epoch, self.log_end_offset)
+            self._begin_epoch()
         if self.log_end_offset > recovery_point:
             self._mark_dirty()
         return recovered.cut_bytes
+
+    def _begin_epoch(self) -> None:
+        try:
+            self.epochs.assign(self.leader_epoch, self.log_end_offset)
+        except OSError as e:
+            # On a full disk the broker must come up: only then can anything be deleted.
+            _LOG.warning("%s: leader epoch %d cannot be written down: %s", self.folder, self.leader_epoch, e.strerror)
 
     def configure(self, config: TopicConfig) -> None:
         """Let a changed topic config hold from now on."""
@@ -131,6 +147,8 @@ class Partition:
         self._segment_bytes = min(config.segment_bytes, MAX_SEGMENT_BYTES)
         self._flush_messages = config.flush_messages
         self._log_append_time = config.message_timestamp_type == "LogAppendTime"
+        self._timestamp_after_max = config.message_timestamp_after_max_ms
+        self._timestamp_before_max = config.message_timestamp_before_max_ms
 
     def take_offline(self, reason: str) -> None:
         """Refuse everything from now on, with `reason`."""
@@ -188,6 +206,10 @@ class Partition:
         append_time = -1
         if self._log_append_time:
             max_timestamp = append_time = _stamp(batch, attributes)
+        else:
+            age = time.time() * 1000 - max_timestamp
+            if -age > self._timestamp_after_max or age > self._timestamp_before_max:
+                raise _misdated_batch(max_timestamp, age)
 
         base_offset = self.log_end_offset
         _INT64.pack_into(batch, 0, base_offset)
@@ -205,6 +227,7 @@ class Partition:
         self.log_end_offset = last_offset + 1
         if producer_id >= 0:
             self.producers.appended(producer_id, producer_epoch, base_sequence, base_offset, last_offset, max_timestamp)
+        self._appended_bytes += size
         if not self.dirty:
             self._mark_dirty()
         if self._awaits_sync or last_offset - self.recovery_point >= self._flush_messages - 1:
@@ -216,9 +239,7 @@ class Partition:
     def roll(self) -> Segment:
         """Seal the active segment and begin a new one. Raises OSError; the old one stays active then."""
         self.segments[-1].flush_indexes()
-        if len(self.producers):
-            write_snapshot(self.folder, self.log_end_offset, self.producers.snapshot())
-            drop_snapshots(self.folder, keep=_KEPT_SNAPSHOTS)
+        self._write_snapshot()
         segment = Segment.create(self.folder, self.log_end_offset, index_interval=self.config.index_interval_bytes)
         self.segments.append(segment)
         return segment
@@ -229,8 +250,8 @@ class Partition:
         """Whole or cut batches from the one that has `offset`, below the high watermark, from one segment.
 
         Empty where nothing fits or nothing is there; with `at_least_one` the first batch is given even if it
-        is larger than `max_bytes`. Raises RequestError: OFFSET_OUT_OF_RANGE, or KAFKA_STORAGE_ERROR where the
-        segment is damaged or the disk fails.
+        is larger than `max_bytes`. Raises RequestError: OFFSET_OUT_OF_RANGE, CORRUPT_MESSAGE where the
+        segment is damaged, KAFKA_STORAGE_ERROR where the disk fails.
         """
         self._refuse_offline()
         high_watermark = self.high_watermark
@@ -243,8 +264,11 @@ class Partition:
             )
         try:
             return self._read(offset, max_bytes, high_watermark, at_least_one=at_least_one)
-        except (OSError, CorruptLogError) as e:
-            raise RequestError(ErrorCode.KAFKA_STORAGE_ERROR, str(e)) from e
+        except OSError as e:
+            raise RequestError(ErrorCode.KAFKA_STORAGE_ERROR, f"{self.folder} cannot be read: {e.strerror}") from e
+        except CorruptLogError as e:
+            _LOG.error("%s", e)
+            raise RequestError(ErrorCode.CORRUPT_MESSAGE, str(e)) from e
 
     def _read(self, offset: int, max_bytes: int, high_watermark: int, *, at_least_one: bool) -> bytes:
         segments = self.segments
@@ -282,25 +306,52 @@ class Partition:
         self._on_dirty(self)
 
     @property
+    def unsynced_bytes(self) -> int:
+        """How much a power loss could take."""
+        return self._appended_bytes - self._synced_bytes
+
+    def save_helpers(self) -> None:
+        """Bring indexes and producer snapshot up to date, so that recovery need not read far back.
+
+        Nothing depends on them: where the disk is full they stay as they are.
+        """
+        if self.offline is None:
+            try:
+                self.segments[-1].flush_indexes()
+                self._write_snapshot()
+            except OSError as e:
+                _LOG.warning("%s: indexes and producers cannot be written down for now: %s", self.folder, e.strerror)
+
+    def _write_snapshot(self) -> None:
+        if len(self.producers):
+            write_snapshot(self.folder, self.log_end_offset, self.producers.snapshot())
+            drop_snapshots(self.folder, keep=_KEPT_SNAPSHOTS)
+
+    @property
     def awaits_sync(self) -> bool:
         """Whether records wait for a sync before anyone may see them."""
         return self._awaits_sync
 
     def begin_sync(self) -> SyncTicket:
-        """Name what a sync has to cover; the index files and a producer snapshot are written. Raises OSError."""
-        self.segments[-1].flush_indexes()
-        if len(self.producers):
-            write_snapshot(self.folder, self.log_end_offset, self.producers.snapshot())
-            drop_snapshots(self.folder, keep=_KEPT_SNAPSHOTS)
+        """Name what a sync has to cover. Raises OSError, with too many open files for example."""
         first = self.segment_number(self.recovery_point)
-        descriptors = [os.dup(segment.fd) for segment in self.segments[first:]]
-        descriptors.append(os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC))
+        descriptors: list[int] = []
+        try:
+            descriptors.extend(os.dup(segment.fd) for segment in self.segments[first:])
+            descriptors.append(os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC))
+        except OSError:
+            for fd in descriptors:
+                os.close(fd)
+            raise
         self.dirty = False
-        return SyncTicket(partition=self, offset=self.log_end_offset, descriptors=descriptors)
+        return SyncTicket(
+            partition=self, offset=self.log_end_offset, appended_bytes=self._appended_bytes, descriptors=descriptors
+        )
 
     def end_sync(self, ticket: SyncTicket) -> None:
         """Everything that the ticket covers is safe, and visible from now on."""
         self.recovery_point = max(self.recovery_point, ticket.offset)
+        self._synced_bytes = max(self._synced_bytes, ticket.appended_bytes)
         if self.log_end_offset - self.recovery_point < self._flush_messages:
             self._awaits_sync = False
             self.high_watermark = self.log_end_offset
@@ -352,14 +403,9 @@ class Partition:
         return True
 
     def close(self) -> None:
-        """Bring the helper files up to date and give all files back. Raises OSError."""
-        try:
-            if self.offline is None and self.segments:
-                self.segments[-1].flush_indexes()
-                if len(self.producers):
-                    write_snapshot(self.folder, self.log_end_offset, self.producers.snapshot())
-        finally:
-            self.abandon()
+        """Bring the helper files up to date and give all files back."""
+        self.save_helpers()
+        self.abandon()
 
     def abandon(self) -> None:
         """Give all files back as they are; the partition is offline then."""
@@ -377,6 +423,13 @@ def _malformed_batch(claimed: int, size: int, attributes: int) -> RequestError:
     if attributes & _CONTROL:
         return RequestError(ErrorCode.INVALID_RECORD, "clients do not write control batches")
     return RequestError(ErrorCode.INVALID_RECORD, "the offsets within the batch are not consecutive")
+
+
+def _misdated_batch(timestamp: int, age: float) -> RequestError:
+    limit = "message.timestamp.after.max.ms" if age < 0 else "message.timestamp.before.max.ms"
+    return RequestError(
+        ErrorCode.INVALID_TIMESTAMP, f"timestamp {timestamp} is {abs(age):.0f} ms off the log's clock, beyond {limit}"
+    )
 
 
 def _stamp(batch: memoryview, attributes: int) -> int:

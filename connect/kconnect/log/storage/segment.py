@@ -80,18 +80,17 @@ class Segment:
         """Write one whole batch at the end. On OSError (a full disk) nothing of it stays."""
         position = self.size
         length = len(batch)
-        if os.pwrite(self.fd, batch, position) != length:
-            self._append_rest(batch, position)
+        written = os.pwrite(self.fd, batch, position)
+        if written != length:
+            self._append_rest(memoryview(batch), position, written)
         self.size = position + length
         self.note(position, length, last_offset, max_timestamp)
 
-    def _append_rest(self, batch: memoryview | bytes, position: int) -> None:
+    def _append_rest(self, batch: memoryview, position: int, written: int) -> None:
         """After a short write: the rest, or the error that stands in its way."""
-        view = memoryview(batch)
         try:
-            written = os.fstat(self.fd).st_size - position
-            while written < len(view):
-                written += os.pwrite(self.fd, view[written:], position + written)
+            while written < len(batch):
+                written += os.pwrite(self.fd, batch[written:], position + written)
         except OSError:
             os.ftruncate(self.fd, position)
             raise

@@ -7,6 +7,7 @@ sync runs is done together by the next one.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from queue import SimpleQueue
@@ -15,9 +16,11 @@ from typing import TYPE_CHECKING
 from kconnect.log.storage.topic import INTERNAL_TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from kconnect.log.storage.partition import Partition, SyncTicket
+
+_LOG = logging.getLogger(__name__)
 
 _fdatasync = getattr(os, "fdatasync", os.fsync)
 
@@ -64,31 +67,26 @@ class Syncer:
     def _begin(self) -> None:
         self._running, self._waiting = self._waiting, []
         tickets = self._take_tickets()
-        self._jobs.put(lambda: self._sync_files(tickets))
+
+        def sync_files() -> None:
+            failures = _sync_files(tickets)
+            self._call_soon(lambda: self._end(tickets, failures))
+
+        self._jobs.put(sync_files)
 
     def _take_tickets(self) -> list[SyncTicket]:
         tickets = []
+        failed: set[Partition] = set()
         for partition in sorted(self._dirty, key=lambda p: p.topic in INTERNAL_TOPICS):
             if partition.offline is None:
                 try:
                     tickets.append(partition.begin_sync())
                 except OSError as e:
-                    partition.take_offline(f"{partition.folder} cannot be written: {e.strerror}")
-        self._dirty.clear()
+                    # It stays dirty; who waits for it finds its high watermark where it was.
+                    _LOG.warning("%s cannot be synced for now: %s", partition.folder, e.strerror)
+                    failed.add(partition)
+        self._dirty = failed
         return tickets
-
-    def _sync_files(self, tickets: list[SyncTicket]) -> None:
-        failures: dict[SyncTicket, OSError] = {}
-        for ticket in tickets:
-            try:
-                for fd in ticket.descriptors:
-                    _fdatasync(fd)
-            except OSError as e:
-                failures[ticket] = e
-            finally:
-                for fd in ticket.descriptors:
-                    os.close(fd)
-        self._call_soon(lambda: self._end(tickets, failures))
 
     def _end(self, tickets: list[SyncTicket], failures: dict[SyncTicket, OSError]) -> None:
         for ticket in tickets:
@@ -111,12 +109,31 @@ class Syncer:
         while (job := self._jobs.get()) is not None:
             job()
 
-    def close(self) -> None:
-        """Sync everything that is dirty, in this thread, and end the other one."""
+    def close(self, partitions: Iterable[Partition]) -> None:
+        """End the thread, then sync what is still unsynced of `partitions` in this one. Raises OSError."""
         self._jobs.put(None)
         self._thread.join()
-        for ticket in self._take_tickets():
+        # What the thread has synced without being heard is synced once more: that costs next to nothing.
+        self._dirty = {p for p in partitions if p.recovery_point < p.log_end_offset}
+        tickets = self._take_tickets()
+        failures = _sync_files(tickets)
+        for ticket in tickets:
+            if ticket not in failures:
+                ticket.partition.end_sync(ticket)
+        for error in failures.values():
+            raise error
+
+
+def _sync_files(tickets: list[SyncTicket]) -> dict[SyncTicket, OSError]:
+    """Sync and close what the tickets name, in their order; returns those that failed."""
+    failures: dict[SyncTicket, OSError] = {}
+    for ticket in tickets:
+        try:
             for fd in ticket.descriptors:
                 _fdatasync(fd)
+        except OSError as e:
+            failures[ticket] = e
+        finally:
+            for fd in ticket.descriptors:
                 os.close(fd)
-            ticket.partition.end_sync(ticket)
+    return failures

@@ -106,7 +106,7 @@ def produce(
     """Send each line of standard input as a record; done when all of them are acknowledged."""
     from kconnect.kafka import producer
 
-    client = producer({"bootstrap.servers": bootstrap})
+    client = producer(_quietly(bootstrap))
     failures: list[str] = []
 
     def delivered(error: Any, _message: Message) -> None:
@@ -140,7 +140,12 @@ def register(app: typer.Typer) -> None:
 def _consumer(bootstrap: str) -> Any:
     from kconnect.kafka import consumer
 
-    return consumer({"bootstrap.servers": bootstrap, "group.id": "kconnect-cli", "enable.partition.eof": "true"})
+    return consumer(_quietly(bootstrap) | {"group.id": "kconnect-cli", "enable.partition.eof": "true"})
+
+
+def _quietly(bootstrap: str) -> dict[str, str]:
+    """Settings of a client whose failures we report ourselves: librdkafka's own log would repeat each one."""
+    return {"bootstrap.servers": bootstrap, "log_level": "0"}
 
 
 def _metadata(client: Any, bootstrap: str) -> dict[str, Any]:

@@ -65,6 +65,7 @@ class Partition:
         "_max_message_bytes",
         "_on_dirty",
         "_segment_bytes",
+        "_snapshot_offset",
         "_synced_bytes",
         "_timestamp_after_max",
         "_timestamp_before_max",
@@ -99,6 +100,7 @@ class Partition:
         self.offline: str | None = None
         self.dirty = self._awaits_sync = False
         self._appended_bytes = self._synced_bytes = 0
+        self._snapshot_offset = 0
         self.watchers: set[Callable[[], None]] = set()
         self._on_dirty = on_dirty
         self.configure(config)
@@ -323,9 +325,11 @@ class Partition:
                 _LOG.warning("%s: indexes and producers cannot be written down for now: %s", self.folder, e.strerror)
 
     def _write_snapshot(self) -> None:
-        if len(self.producers):
+        # Without any producers too: what is not in a snapshot is looked for in all of the log.
+        if self._snapshot_offset != self.log_end_offset:
             write_snapshot(self.folder, self.log_end_offset, self.producers.snapshot())
             drop_snapshots(self.folder, keep=_KEPT_SNAPSHOTS)
+            self._snapshot_offset = self.log_end_offset
 
     @property
     def awaits_sync(self) -> bool:
@@ -401,11 +405,6 @@ class Partition:
             segment.delete()
         del self.segments[:expired]
         return True
-
-    def close(self) -> None:
-        """Bring the helper files up to date and give all files back."""
-        self.save_helpers()
-        self.abandon()
 
     def abandon(self) -> None:
         """Give all files back as they are; the partition is offline then."""

@@ -71,8 +71,8 @@ def _check_segments(segments: list[Segment], recovery_point: int) -> tuple[int, 
 
 
 def _check_synced_end(segment: Segment) -> None:
-    """See that a segment below the recovery point ends where a batch ends."""
-    for _ in segment.scan(segment.last_indexed_position()):
+    """See that a segment below the recovery point ends where a batch ends; its records are for readers to check."""
+    for _ in segment.walk(segment.last_indexed_position()):
         pass
 
 
@@ -109,6 +109,8 @@ def _check_tail(segment: Segment, recovery_point: int) -> tuple[int, int]:
 def _recover_producers(folder: Path, segments: list[Segment], end_offset: int) -> ProducerStates:
     """The newest snapshot, and what was appended since."""
     snapshot_offset, producers = load_snapshot(folder, at_most=end_offset)
+    if snapshot_offset == end_offset:
+        return producers
     for number, segment in enumerate(segments):
         if number + 1 < len(segments) and segments[number + 1].base_offset <= snapshot_offset:
             continue

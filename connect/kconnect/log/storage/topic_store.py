@@ -173,11 +173,18 @@ class TopicStore:
         write_offsets(self._data_dir.log_start_checkpoint, {key: start for key, start in starts.items() if start})
 
     def close(self) -> None:
-        """Give back all files; with everything synced before, mark the end as an orderly one. Raises OSError."""
-        self.write_recovery_points()
-        self.write_log_starts()
+        """Give back all files; where everything is synced, mark the end as an orderly one."""
         orderly = all(p.offline or p.recovery_point == p.log_end_offset for p in self.partitions())
         for partition in self.partitions():
-            partition.close()
-        if orderly:
-            replace_file(self._data_dir.clean_shutdown_marker, b'{"version":0,"brokerEpoch":-1}', sync=True)
+            partition.save_helpers()
+        try:
+            self.write_recovery_points()
+            self.write_log_starts()
+            if orderly:
+                replace_file(self._data_dir.clean_shutdown_marker, b'{"version":0,"brokerEpoch":-1}', sync=True)
+        except OSError as e:
+            _LOG.warning(
+                "%s: the end cannot be marked, the next start will recover: %s", self._data_dir.path, e.strerror
+            )
+        for partition in self.partitions():
+            partition.abandon()

@@ -1,0 +1,293 @@
+"""What is there after a kill, after damage, and after a disk was full."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+
+from kconnect.log.protocol.error_code import ErrorCode
+from kconnect.testing.broker import EmbeddedLog
+from kconnect.testing.deadline import Deadline
+from kconnect.testing.raw_client import RawClient, batch_of, values_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def all_values(log: EmbeddedLog, topic: str, partition: int = 0) -> list[bytes]:
+    """Every value of a partition, in order, read from the beginning."""
+    source = Consumer(
+        {
+            "bootstrap.servers": log.bootstrap_servers,
+            "group.id": "reader",
+            "enable.auto.commit": False,
+            "check.crcs": True,
+        }
+    )
+    _, end = source.get_watermark_offsets(TopicPartition(topic, partition), 10)
+    source.assign([TopicPartition(topic, partition, 0)])
+    deadline = Deadline(60)
+    values: list[bytes] = []
+    while len(values) < end:
+        deadline.check(f"{len(values)} of {end} records of {topic}-{partition} came")
+        for message in source.consume(10_000, 0.2):
+            assert message.error() is None
+            value = message.value()
+            assert value is not None
+            values.append(value)
+    source.close()
+    return values
+
+
+class Load:
+    """An idempotent producer at full speed, in a thread, and what was acknowledged to it."""
+
+    def __init__(self, log: EmbeddedLog) -> None:
+        self.acknowledged: list[bytes] = []
+        self.failures: list[KafkaError] = []
+        self._ended = threading.Event()
+        self._producer = Producer(
+            {"bootstrap.servers": log.bootstrap_servers, "enable.idempotence": True, "linger.ms": 1}
+        )
+        self._thread = threading.Thread(target=self._run)
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self.failures.append(error)
+        else:
+            self.acknowledged.append(message.value() or b"")
+
+    def _run(self) -> None:
+        number = 0
+        while not self._ended.is_set():
+            try:
+                self._producer.produce("t", b"%d" % number, on_delivery=self._delivered)
+                number += 1
+            except BufferError:
+                self._producer.poll(0.01)
+            self._producer.poll(0)
+        self._producer.flush(60)
+
+    def __enter__(self) -> Load:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def wait_for_more(self, count: int) -> None:
+        """Until `count` further records are acknowledged."""
+        target = len(self.acknowledged) + count
+        deadline = Deadline(60)
+        while len(self.acknowledged) < target:
+            deadline.check("the load stands still")
+
+
+def test_nothing_acknowledged_is_lost_or_doubled_by_kills_under_load(broker: EmbeddedLog) -> None:
+    with Load(broker) as load:
+        for _ in range(3):
+            load.wait_for_more(5000)
+            broker.kill()
+            broker.restart()
+        load.wait_for_more(5000)
+    values = all_values(broker, "t")
+    assert load.failures == []
+    # Idempotence and order besides: exactly the numbers, each once, in their order.
+    assert values == [b"%d" % i for i in range(len(values))]
+    assert set(load.acknowledged) <= set(values)
+
+
+def test_a_torn_end_is_cut_and_the_log_goes_on(broker: EmbeddedLog, client: RawClient) -> None:
+    client.create_topic()
+    client.produce(batch_of(b"a"))
+    client.produce(batch_of(b"b"))
+    broker.kill()
+    file = broker.data / "t-0" / f"{0:020d}.log"
+    os.truncate(file, file.stat().st_size - 3)
+    broker.start()
+    assert "t-0: cut" in broker.stderr or broker.pid
+    with RawClient(broker.bootstrap_servers) as again:
+        assert values_of(again.fetch(0)) == [b"a"]
+        assert again.produce(batch_of(b"c")).base_offset == 1
+        assert values_of(again.fetch(0)) == [b"a", b"c"]
+
+
+def test_a_new_leader_epoch_tells_of_offsets_used_again(broker: EmbeddedLog, client: RawClient) -> None:
+    client.create_topic()
+    client.produce(batch_of(b"a"))
+    broker.kill()
+    broker.start()
+    with RawClient(broker.bootstrap_servers) as again:
+        assert again.fetch(1, leader_epoch=0).error_code == ErrorCode.FENCED_LEADER_EPOCH
+        assert again.fetch(1, leader_epoch=1).error_code == ErrorCode.NONE
+
+
+def corrupt(file: Path, position: int) -> None:
+    """Flip one bit."""
+    data = bytearray(file.read_bytes())
+    data[position] ^= 0x10
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "missing", "header"])
+def test_damage_below_the_synced_point_takes_the_partition_offline(
+    broker: EmbeddedLog, client: RawClient, damage: str
+) -> None:
+    client.create_topic()
+    client.create_topic("sound")
+    client.produce(batch_of(b"a" * 100))
+    client.produce(batch_of(b"b" * 100))
+    client.produce(batch_of(b"s"), topic="sound")
+    broker.stop()
+    file = broker.data / "t-0" / f"{0:020d}.log"
+    if damage == "truncated":
+        os.truncate(file, file.stat().st_size - 10)
+    elif damage == "missing":
+        file.unlink()
+    else:
+        corrupt(file, 16)
+    broker.start()
+    with RawClient(broker.bootstrap_servers) as again:
+        assert again.fetch(0).error_code == ErrorCode.KAFKA_STORAGE_ERROR
+        assert again.produce(batch_of(b"c")).error_code == ErrorCode.KAFKA_STORAGE_ERROR
+        assert values_of(again.fetch(0, topic="sound")) == [b"s"]
+    broker.stop()
+    assert str(file if damage != "missing" else file.parent) in broker.stderr
+    assert "repair" in broker.stderr
+
+
+def test_a_flipped_bit_in_old_records_is_reported_by_the_client_and_hides_nothing_else(
+    broker: EmbeddedLog, client: RawClient
+) -> None:
+    client.create_topic(segment_bytes="1000")
+    for i in range(10):
+        client.produce(batch_of(b"%d" % i * 400))
+    broker.stop()
+    corrupt(broker.data / "t-0" / f"{0:020d}.log", 200)
+    broker.start()
+    with RawClient(broker.bootstrap_servers) as again:
+        assert values_of(again.fetch(4))[0] == b"4" * 400
+        assert again.produce(batch_of(b"next")).base_offset == 10
+
+
+def test_broken_framing_in_old_records_is_an_error_with_its_place(broker: EmbeddedLog, client: RawClient) -> None:
+    client.create_topic(segment_bytes="1000", index_interval_bytes="0")
+    for i in range(10):
+        client.produce(batch_of(b"%d" % i * 400))
+    broker.stop()
+    file = broker.data / "t-0" / f"{0:020d}.log"
+    corrupt(file, 16)
+    broker.start()
+    with RawClient(broker.bootstrap_servers) as again:
+        assert again.fetch(0).error_code == ErrorCode.CORRUPT_MESSAGE
+        assert again.fetch(4).error_code == ErrorCode.NONE
+    broker.stop()
+    assert f"{file} is damaged at byte 0" in broker.stderr
+
+
+@pytest.mark.parametrize("suffix", ["index", "timeindex", "snapshot"])
+@pytest.mark.parametrize("damage", ["missing", "garbage"])
+def test_helper_files_are_rebuilt(broker: EmbeddedLog, client: RawClient, suffix: str, damage: str) -> None:
+    client.create_topic(segment_bytes="2000", index_interval_bytes="0")
+    for i in range(20):
+        client.produce(batch_of(b"%d" % i * 100, producer_id=5, producer_epoch=0, base_sequence=i))
+    broker.stop()
+    helpers = list((broker.data / "t-0").glob(f"*.{suffix}"))
+    assert helpers
+    for helper in helpers:
+        if damage == "missing":
+            helper.unlink()
+        else:
+            helper.write_bytes(b"\x7fgarbage" * 15)
+    broker.start()
+    with RawClient(broker.bootstrap_servers) as again:
+        assert [values_of(again.fetch(i))[0] for i in range(20)] == [b"%d" % i * 100 for i in range(20)]
+        repeated = batch_of(b"19" * 100, producer_id=5, producer_epoch=0, base_sequence=19)
+        assert again.produce(repeated).base_offset == 19
+
+
+class SmallDisk:
+    """A file system of a few megabytes; more room can be made on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], check=True, capture_output=True)
+
+    def make_room(self) -> None:
+        subprocess.run(["mount", "-o", "remount,size=64m", self.folder], check=True)
+
+    def unmount(self) -> None:
+        subprocess.run(["umount", self.folder], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small file system")
+    disk = SmallDisk(tmp_path / "disk")
+    yield disk
+    disk.unmount()
+
+
+def fill(client: RawClient) -> int:
+    """Produce until the disk is full; returns how many batches were acknowledged."""
+    for count in range(10_000):
+        answer = client.produce(batch_of(b"%d" % count * 3000))
+        if answer.error_code != ErrorCode.NONE:
+            assert answer.error_code == ErrorCode.KAFKA_STORAGE_ERROR
+            return count
+    raise AssertionError("the disk was never full")
+
+
+@pytest.mark.parametrize("end", ["restart", "kill", "none"])
+def test_a_full_disk_loses_nothing_and_is_over_when_there_is_room(small_disk: SmallDisk, end: str) -> None:
+    with EmbeddedLog(small_disk.folder / "data") as log:
+        with RawClient(log.bootstrap_servers) as client:
+            client.create_topic()
+            acknowledged = fill(client)
+            assert client.produce(batch_of(b"x" * 9000)).error_code == ErrorCode.KAFKA_STORAGE_ERROR
+            assert client.fetch(0).high_watermark == acknowledged
+        if end == "kill":
+            log.kill()
+        if end != "none":
+            log.restart()
+        small_disk.make_room()
+        with RawClient(log.bootstrap_servers) as client:
+            assert client.produce(batch_of(b"room again")).base_offset == acknowledged
+        assert all_values(log, "t") == [b"%d" % i * 3000 for i in range(acknowledged)] + [b"room again"]
+        log.stop()
+
+
+def test_a_file_size_limit_is_as_a_full_disk(tmp_path: Path) -> None:
+    with EmbeddedLog(tmp_path / "data", launcher=["prlimit", "--fsize=200000:unlimited"]) as log:
+        with RawClient(log.bootstrap_servers) as client:
+            client.create_topic()
+            acknowledged = fill(client)
+            subprocess.run(["prlimit", "--pid", str(log.pid), "--fsize=unlimited"], check=True)
+            assert client.produce(batch_of(b"room again")).base_offset == acknowledged
+        assert all_values(log, "t") == [b"%d" % i * 3000 for i in range(acknowledged)] + [b"room again"]
+
+
+def test_a_consumer_goes_on_committing_when_there_is_room_again(small_disk: SmallDisk) -> None:
+    with EmbeddedLog(small_disk.folder / "data") as log:
+        with RawClient(log.bootstrap_servers) as client:
+            client.create_topic()
+            client.produce(batch_of(b"a"))
+            source = Consumer({"bootstrap.servers": log.bootstrap_servers, "group.id": "g", "log_level": 0})
+            source.assign([TopicPartition("t", 0, 0)])
+            source.commit(offsets=[TopicPartition("t", 0, 0)], asynchronous=False)
+            fill(client)
+        small_disk.make_room()
+        source.commit(offsets=[TopicPartition("t", 0, 1)], asynchronous=False)
+        log.kill()
+        log.restart()
+        assert source.committed([TopicPartition("t", 0)], 10)[0].offset == 1
+        source.close()

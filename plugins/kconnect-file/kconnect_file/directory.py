@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import glob
-import logging
+import os
+import stat
 import threading
 import time
 import zlib
+from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, BinaryIO, Literal
 
 from kconnect.config import HIGH, LOW, MEDIUM, Config, NonEmptyString, Range, key
-from kconnect.errors import ConnectError
+from kconnect.errors import ConfigError, ConnectError
 from kconnect.record import SourceOffset, SourceRecord
-from kconnect.schema import Schema
 from kconnect.source import SourceConnector, SourcePartitionKey, SourceTask
 from kconnect_file.formats import CsvRows, JsonLines, RowFormat
-from kconnect_file.lines import LineReader
+from kconnect_file.lines import LineReader, check_not_cut
 
 PATH = "path"
 POSITION = "position"
 
-log = logging.getLogger(__name__)
+MAX_OPEN_FILES = 64
+
+
+def one_character(name: str, value: object) -> None:
+    """A validator."""
+    if not isinstance(value, str) or len(value) != 1 or value in '\r\n"':
+        raise ConfigError("must be one character, and no quote or end of line", key=name, value=value)
 
 
 class DirectorySourceConfig(Config):
@@ -35,7 +43,7 @@ class DirectorySourceConfig(Config):
         importance=HIGH,
         doc="`jsonl`: a JSON document per line, without a schema. `csv`: a header line, then rows of text.",
     )
-    csv_delimiter: str = key(
+    csv_delimiter: Annotated[str, one_character] = key(
         name="csv.delimiter", default=",", importance=MEDIUM, doc="The character between two CSV columns."
     )
     poll_interval_ms: Annotated[int, Range(1)] = key(
@@ -63,8 +71,25 @@ class DirectorySourceConfig(Config):
     )
 
 
+@dataclass(slots=True)
+class _File:
+    """`position`: the byte after the last row handed over. `rows` is None while the file is closed, because everything
+    was read when it had `drained_size` bytes, or because too many others are open."""
+
+    path: str
+    position: int
+    drained_size: int = -1
+    stream: BinaryIO | None = None
+    rows: RowFormat | None = None
+
+    def close(self) -> None:
+        if self.stream is not None:
+            self.stream.close()
+        self.stream = self.rows = None
+
+
 class DirectorySourceTask(SourceTask[DirectorySourceConfig]):
-    """Reads its share of the files (by a checksum of the path), each from its stored position on.
+    """Reads its share of the files (by a checksum of the path), each from its stored position on, in turn.
 
     Offsets: `{"path": …}` → `{"position": bytes}`. Within a file records keep their order.
     """
@@ -74,52 +99,81 @@ class DirectorySourceTask(SourceTask[DirectorySourceConfig]):
     def start(self, config: DirectorySourceConfig) -> None:
         self._config = config
         self._stopping = threading.Event()
-        self._files: dict[str, RowFormat] = {}
-        self._failed: set[str] = set()
+        self._files: dict[str, _File] = {}
+        self._open: deque[_File] = deque()
         self._next_scan = 0.0
 
     def poll(self) -> list[SourceRecord] | None:
         if time.monotonic() >= self._next_scan:
             self._scan()
-        for path, rows in self._files.items():
-            if records := self._read(path, rows):
-                self._files[path] = self._files.pop(path)  # the next poll begins with another file
+        while self._open:
+            file = self._open[0]
+            if records := self._read(file):
+                self._open.rotate(-1)  # the next poll begins with another file
                 return records
-        self._stopping.wait(self._config.poll_interval_ms / 1000)
+            self._open.popleft().close()
+        if not self._stopping.is_set() and not self._scan():
+            self._stopping.wait(self._config.poll_interval_ms / 1000)
         return None
 
     def stop(self) -> None:
         if hasattr(self, "_stopping"):
+            if self._stopping.is_set():
+                for file in self._open:
+                    file.close()
             self._stopping.set()
 
-    def _scan(self) -> None:
+    def _scan(self) -> bool:
+        """Open files that are new or have changed, as many as may be open; whether there were any."""
         self._next_scan = time.monotonic() + self._config.poll_interval_ms / 1000
-        count, number = self._config.task_count, self._config.task_number
+        found = False
         for path in sorted(glob.glob(self._config.files, recursive=True)):  # noqa: PTH207 - an absolute pattern
-            mine = zlib.crc32(path.encode()) % count == number
-            if mine and path not in self._files and Path(path).is_file():
-                self._files[path] = self._open(path)
+            if len(self._open) >= MAX_OPEN_FILES:
+                break
+            if zlib.crc32(path.encode()) % self._config.task_count == self._config.task_number:
+                found = self._look_at(path) or found
+        return found
 
-    def _open(self, path: str) -> RowFormat:
-        offset = self.context.offset_storage_reader.offset({PATH: path})
-        position = int((offset or {}).get(POSITION, 0))
+    def _look_at(self, path: str) -> bool:
+        """Open it if there may be something to read in it."""
+        file = self._files.get(path)
         try:
-            stream = Path(path).open("rb")  # noqa: SIM115 - the file is followed as long as the task lives
+            status = Path(path).stat()
+            if not stat.S_ISREG(status.st_mode) or (file and (file.rows or file.drained_size == status.st_size)):
+                return False
+            if file is None:
+                file = self._files[path] = _File(path, self._stored_position(path))
+            check_not_cut(path, status.st_size, file.position)
+            file.stream = Path(path).open("rb")  # noqa: SIM115 - closed when it is drained, or by stop
+        except FileNotFoundError:
+            return False  # taken away since the pattern found it
         except OSError as error:
             raise ConnectError(f"{path} cannot be read: {error.strerror}") from error
-        lines = LineReader(stream, name=path)
-        if self._config.format == "csv":
-            rows: RowFormat = CsvRows(path, lines, self._config.csv_delimiter)
-        else:
-            rows = JsonLines(path, lines)
-        rows.begin_at(stream, position)
-        return rows
+        lines = LineReader(file.stream, name=path)
+        csv = self._config.format == "csv"
+        file.rows = CsvRows(path, lines, self._config.csv_delimiter) if csv else JsonLines(path, lines)
+        self._open.append(file)
+        file.rows.begin_at(file.stream, file.position)
+        return True
 
-    def _read(self, path: str, rows: RowFormat) -> list[SourceRecord]:
-        partition, topic, now = {PATH: path}, self._config.topic, int(time.time() * 1000)
-        schema: Schema | None = rows.schema
-        values, positions = rows.read(self._config.batch_size)
-        schema = rows.schema
+    def _stored_position(self, path: str) -> int:
+        offset = self.context.offset_storage_reader.offset({PATH: path})
+        if offset is None:
+            return 0
+        _check({PATH: path}, offset)
+        return int(offset[POSITION])
+
+    def _read(self, file: _File) -> list[SourceRecord]:
+        assert file.rows is not None
+        assert file.stream is not None
+        size = os.fstat(file.stream.fileno()).st_size  # before reading: what comes later is looked at again
+        values, positions = file.rows.read(self._config.batch_size)
+        if not values:
+            file.drained_size = size
+            return []
+        file.position = positions[-1]
+        partition, topic, now = {PATH: file.path}, self._config.topic, int(time.time() * 1000)
+        schema = file.rows.schema
         return [
             SourceRecord(partition, {POSITION: position}, topic, None, None, None, schema, value, now)
             for value, position in zip(values, positions, strict=True)

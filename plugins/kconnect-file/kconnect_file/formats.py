@@ -84,7 +84,7 @@ class CsvRows:
         if not header.endswith(b"\n"):
             stream.seek(0)
             return
-        self._take_header(header.decode("utf-8-sig"))
+        self._take_header(header.decode("utf-8-sig", errors="replace"))
         begin = max(position, len(header))
         stream.seek(begin)
         self._lines.position = self._feed.position = begin
@@ -117,7 +117,12 @@ class CsvRows:
         return values, ends
 
     def _take_header(self, line: str) -> None:
-        self._columns = next(csv.reader([line], delimiter=self._delimiter))
+        self._columns = next(csv.reader([line], delimiter=self._delimiter), [])
+        for number, column in enumerate(self._columns):
+            if not column:
+                raise ConnectError(f"{self._path}: the header has a column without a name, the one at {number + 1}")
+            if column in self._columns[:number]:
+                raise ConnectError(f"{self._path}: the header names the column {column} twice")
         builder = SchemaBuilder.struct()
         for column in self._columns:
             builder.field(column, OPTIONAL_STRING_SCHEMA)

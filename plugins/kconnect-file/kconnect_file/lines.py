@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import BinaryIO
+
+from kconnect.errors import ConnectError
 
 CHUNK_BYTES = 256 * 1024
 
@@ -15,7 +18,8 @@ class LineReader:
     is written.
 
     `position` is the number of bytes before the next line. Only one line is held beyond what was asked for, and
-    that up to `max_line_bytes`: a longer one raises ValueError.
+    that up to `max_line_bytes`. `read` raises ConnectError for a longer one, and for a file that has become
+    shorter than what was read of it.
     """
 
     def __init__(
@@ -57,16 +61,22 @@ class LineReader:
         while True:
             chunk = self._stream.read(CHUNK_BYTES)
             if not chunk:
+                self._check_size()
                 return False
             lines = (self._tail + chunk).split(b"\n")
             self._tail = lines.pop()
             if len(self._tail) > self._max_line_bytes:
-                raise ValueError(
-                    f"{self._name}: the line at byte {self.position} is longer than {self._max_line_bytes} bytes"
+                raise ConnectError(
+                    f"{self._name}: the line at byte {self.position} is longer than {self._max_line_bytes} bytes: is "
+                    "this a text file?"
                 )
             if lines:
                 self._pending, self._next = lines, 0
                 return True
+
+    def _check_size(self) -> None:
+        if self._stream.seekable():
+            check_not_cut(self._name, os.fstat(self._stream.fileno()).st_size, self._stream.tell())
 
     def _decode_leniently(self, line: bytes, end: int) -> str:
         if not self._warned:
@@ -76,3 +86,12 @@ class LineReader:
 
     def close(self) -> None:
         self._stream.close()
+
+
+def check_not_cut(name: str, size: int, position: int) -> None:
+    """Raises ConnectError for a file of fewer bytes than were read of it."""
+    if size < position:
+        raise ConnectError(
+            f"{name} has {size} bytes, fewer than the {position} already read: it was truncated or replaced. Reset the "
+            "connector's offsets to read it from its start."
+        )

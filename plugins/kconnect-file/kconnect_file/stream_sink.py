@@ -12,10 +12,10 @@ from typing import Literal
 import msgspec
 
 from kconnect.config import HIGH, MEDIUM, Config, key
-from kconnect.errors import ConnectError, RetriableError
+from kconnect.errors import ConnectError, DataError, RetriableError
 from kconnect.record import SinkRecord, TopicPartition
 from kconnect.sink import Offsets, SinkConnector, SinkTask
-from kconnect_file.text import java_text
+from kconnect.value_text import java_text
 
 
 class FileStreamSinkConfig(Config):
@@ -37,7 +37,7 @@ class FileStreamSinkTask(SinkTask[FileStreamSinkConfig]):
 
     def start(self, config: FileStreamSinkConfig) -> None:
         self._path = config.file
-        self._render: Callable[[SinkRecord], str] = _as_json if config.format == "json" else java_text
+        self._render: Callable[[SinkRecord], str] = _as_json if config.format == "json" else _as_text
         if config.file is None:
             self._stream: RawIOBase = FileIO(sys.stdout.fileno(), "w", closefd=False)
             return
@@ -50,7 +50,7 @@ class FileStreamSinkTask(SinkTask[FileStreamSinkConfig]):
         if not records:
             return
         render = self._render
-        lines = [v if type(v := record.value) is str else render(record) for record in records]
+        lines = [render(record) for record in records]
         self._append(("\n".join(lines) + "\n").encode())
 
     def _append(self, data: bytes) -> None:
@@ -62,8 +62,12 @@ class FileStreamSinkTask(SinkTask[FileStreamSinkConfig]):
         except OSError as error:
             if self._path is None:
                 raise ConnectError(f"standard output cannot be written: {error.strerror}") from error
-            self._stream.truncate(begin)
-            raise RetriableError(f"file={self._path}: cannot be written: {error.strerror}") from error
+            problem = f"file={self._path}: cannot be written: {error.strerror}"
+            try:
+                self._stream.truncate(begin)
+            except OSError:
+                raise ConnectError(f"{problem}, and a line half written could not be taken back") from error
+            raise RetriableError(problem) from error
 
     def flush(self, offsets: Offsets) -> None:
         if self._path is not None:
@@ -81,5 +85,18 @@ class FileStreamSink(SinkConnector[FileStreamSinkConfig]):
         return True
 
 
+def _as_text(record: SinkRecord) -> str:
+    value = record.value
+    if type(value) is str:
+        return value
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return java_text(record.value_schema, value)
+
+
 def _as_json(record: SinkRecord) -> str:
-    return msgspec.json.encode(record.value).decode()
+    try:
+        return msgspec.json.encode(record.value).decode()
+    except (TypeError, ValueError, OverflowError) as error:
+        where = f"{record.original_topic}-{record.original_partition}@{record.original_offset}"
+        raise DataError(f"{where} cannot be written as JSON: {error}") from error

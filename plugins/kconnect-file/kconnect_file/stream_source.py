@@ -16,7 +16,7 @@ from kconnect.errors import ConnectError
 from kconnect.record import SourceOffset, SourceRecord
 from kconnect.schema import STRING_SCHEMA
 from kconnect.source import SourceConnector, SourcePartitionKey, SourceTask
-from kconnect_file.lines import LineReader
+from kconnect_file.lines import LineReader, check_not_cut
 
 FILENAME = "filename"
 POSITION = "position"
@@ -63,6 +63,8 @@ class FileStreamSourceTask(SourceTask[FileStreamSourceConfig]):
 
     def stop(self) -> None:
         if hasattr(self, "_stopping"):
+            if self._stopping.is_set() and self._reader is not None and self._config.file is not None:
+                self._reader.close()
             self._stopping.set()
 
     def _open(self) -> LineReader | None:
@@ -71,7 +73,7 @@ class FileStreamSourceTask(SourceTask[FileStreamSourceConfig]):
             self._reader = LineReader(sys.stdin.buffer, name="standard input")
             return self._reader
         try:
-            stream = Path(path).open("rb")  # noqa: SIM115 - closed with the process; the task reads it for life
+            stream = Path(path).open("rb")  # noqa: SIM115 - closed by stop
         except FileNotFoundError:
             if not self._missing_logged:
                 self._missing_logged = True
@@ -81,12 +83,11 @@ class FileStreamSourceTask(SourceTask[FileStreamSourceConfig]):
             raise ConnectError(f"file={path}: cannot be read: {error.strerror}") from error
         position = self._stored_position()
         size = stream.seek(0, 2)
-        if position > size:
+        try:
+            check_not_cut(f"file={path}", size, position)
+        except ConnectError:
             stream.close()
-            raise ConnectError(
-                f"file={path} has {size} bytes, fewer than the {position} already read: it was truncated or "
-                "replaced. Reset the connector's offsets to read it from its start."
-            )
+            raise
         stream.seek(position)
         self._reader = LineReader(stream, name=path, position=position)
         return self._reader

@@ -305,10 +305,12 @@ def records_of(batch: RowBatch) -> list[SourceRecord]:
     names = [field.name for field in batch.schema.fields]
     topic, schema, partition, timestamp = batch.topic, batch.schema, batch.source_partition, batch.timestamp
     key_schema = batch.key_schema
-    keys = batch.keys if batch.keys is not None else [None] * len(batch.rows)
+    nothing: list[None] = [None] * len(batch.rows)
+    keys = nothing if batch.keys is None else batch.keys
+    offsets = nothing if batch.source_offsets is None else batch.source_offsets
     return [
         SourceRecord(
             partition, offset, topic, None, key_schema, key, schema, dict(zip(names, row, strict=True)), timestamp
         )
-        for row, offset, key in zip(batch.rows, batch.source_offsets, keys, strict=True)
+        for row, offset, key in zip(batch.rows, offsets, keys, strict=True)
     ]

@@ -1,21 +1,27 @@
-r"""Regular expressions as Java's users write them, run by Python's `re`.
+r"""Regular expressions as Java's users write them, compiled to Python's: users' configs bring Java's.
 
-Translated are quoting (`\Q…\E`), named groups, POSIX classes (`\p{Alpha}`), `\z`, `\h` and `\R`; the classes `\d`,
-`\w` and `\s` mean ASCII, as in Java. What Python has no counterpart for (class unions and intersections, other
-Unicode properties) is refused with a ConfigError.
+The classes `\d`, `\w`, `\s` and `\p{…}` mean ASCII, as in Java.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from kconnect.errors import ConfigError, DataError
 
-_PROPERTIES = {
+_LINE_ENDS = r"\n\r\x85\u2028\u2029"
+_QUANTIFIER = re.compile(r"\{\d+(,\d*)?\}")
+_GROUP_NAME = re.compile(r"<([A-Za-z][A-Za-z0-9]*)>")
+_INLINE_FLAGS = re.compile(r"\(\?[a-zA-Z]*(-[a-zA-Z]+)?[:)]")
+_NAMED_REPLACEMENT = re.compile(r"\$\{([a-zA-Z][a-zA-Z0-9]*)\}")
+_DIGIT = re.compile(r"\d", re.ASCII)
+
+# Inside of square brackets; without flags, Java's classes hold ASCII alone.
+_POSIX = {
     "Lower": "a-z",
     "Upper": "A-Z",
-    "ASCII": r"\x00-\x7F",
+    "ASCII": r"\x00-\x7f",
     "Alpha": "a-zA-Z",
     "Digit": "0-9",
     "Alnum": "a-zA-Z0-9",
@@ -23,27 +29,27 @@ _PROPERTIES = {
     "Graph": "!-~",
     "Print": " -~",
     "Blank": r" \t",
-    "Cntrl": r"\x00-\x1F\x7F",
+    "Cntrl": r"\x00-\x1f\x7f",
     "XDigit": "0-9a-fA-F",
-    "Space": r" \t\n\x0B\f\r",
+    "Space": r" \t\n\x0b\f\r",
 }
-_HORIZONTAL = r" \t\xA0\u1680\u180e\u2000-\u200a\u202f\u205f\u3000"
-_LINE_BREAK = r"(?:\r\n|[\n\x0b\f\r\x85\u2028\u2029])"
-_COUNT = re.compile(r"\{\d+(?:,\d*)?\}")
-_PROPERTY = re.compile(r"\\([pP])(?:\{(\w+)\}|(\w))")
-_NAMED_GROUP = re.compile(r"\(\?<([a-zA-Z][a-zA-Z0-9]*)>")
-_NAMED_REFERENCE = re.compile(r"\\k<([a-zA-Z][a-zA-Z0-9]*)>")
-_NAMED_REPLACEMENT = re.compile(r"\$\{([a-zA-Z][a-zA-Z0-9]*)\}")
+_SETS = {
+    "h": r" \t\xa0\u1680\u180e\u2000-\u200a\u202f\u205f\u3000",
+    "v": r"\n\x0b\f\r\x85\u2028\u2029",
+}
 
 
 class JavaPattern:
-    """A compiled Java expression. Raises ConfigError for one that is malformed or has no counterpart."""
+    """A compiled Java expression.
+
+    Raises ConfigError, saying why, for one that Java would refuse, or that uses what Python has not (sets within sets
+    of characters, Unicode categories)."""
 
     def __init__(self, regex: str) -> None:
         try:
-            self._compiled = re.compile("".join(_translated(regex)), re.ASCII)
-        except re.error as error:
-            raise ConfigError(f"not a regular expression: {error}", value=regex) from error
+            self._compiled = re.compile(_Translation(regex).run(), re.ASCII)
+        except (re.error, OverflowError) as e:
+            raise ConfigError(f"is not a regular expression: {e}", value=regex) from e
 
     def matches(self, text: str) -> bool:
         """Whether the whole of `text` matches."""
@@ -68,63 +74,121 @@ def valid_regex(name: str, value: str | None) -> None:
         raise ConfigError(error.reason, key=name, value=value) from error
 
 
-def _translated(regex: str) -> Iterator[str]:
-    position, in_class = 0, False
-    while position < len(regex):
-        rest = regex[position : position + 2]
-        if rest == r"\Q":
-            end = regex.find(r"\E", position)
-            end = len(regex) if end < 0 else end
-            yield re.escape(regex[position + 2 : end])
-            position = end + 2
-        elif rest.startswith("\\"):
-            piece, position = _escape(regex, position, in_class)
-            yield piece
-        elif in_class:
-            if rest.startswith("[") or rest == "&&":
-                raise ConfigError(f"unions and intersections of character classes are not supported: {regex}")
-            in_class = not rest.startswith("]")
-            yield rest[0]
-            position += 1
-        elif rest.startswith("["):
-            opening = re.compile(r"\[\^?\]?").match(regex, position)
-            assert opening is not None
-            yield opening[0]
-            position, in_class = opening.end(), True
-        elif rest.startswith("{"):
-            count = _COUNT.match(regex, position)
-            if count is None:
-                raise ConfigError(f"not a regular expression: a repetition at position {position} has no end: {regex}")
-            yield count[0]
-            position = count.end()
-        elif named := _NAMED_GROUP.match(regex, position):
-            yield f"(?P<{named[1]}>"
-            position = named.end()
-        else:
-            yield rest[0]
-            position += 1
+class _Translation:
+    """One pass over a pattern."""
 
+    def __init__(self, pattern: str) -> None:
+        self._text = pattern
+        self._at = 0
+        self._in_set = False
+        self._dot_all = bool(re.search(r"\(\?[a-zA-Z]*s", pattern))
 
-def _escape(regex: str, position: int, in_class: bool) -> tuple[str, int]:
-    """The translation of the escape at `position`, and where it ends."""
-    known = _PROPERTY.match(regex, position)
-    if known is not None:
-        content = _PROPERTIES.get(known[2] or known[3])
-        if content is None or (in_class and known[1] == "P"):
-            raise ConfigError(f"the character class {known[0]} is not supported: {regex}")
-        return (content if in_class else f"[{'^' if known[1] == 'P' else ''}{content}]"), known.end()
-    reference = _NAMED_REFERENCE.match(regex, position)
-    if reference is not None:
-        return f"(?P={reference[1]})", reference.end()
-    pair = regex[position : position + 2]
-    plain = {
-        r"\z": r"\Z",
-        r"\Z": r"(?=\n?\Z)",
-        r"\h": _HORIZONTAL if in_class else f"[{_HORIZONTAL}]",
-        r"\R": _LINE_BREAK,
-        r"\e": r"\x1b",
-    }
-    return plain.get(pair, pair), position + 2
+    def run(self) -> str:
+        parts: list[str] = []
+        while self._at < len(self._text):
+            character = self._text[self._at]
+            self._at += 1
+            parts.append(self._next(character))
+        return "".join(parts)
+
+    def _next(self, character: str) -> str:
+        if character == "\\":
+            return self._escape()
+        if self._in_set:
+            return self._member(character)
+        if character == "[":
+            self._in_set = True
+            if self._text.startswith("^", self._at):
+                self._at += 1
+                return "[^"
+            return "["
+        if character == ".":
+            return "." if self._dot_all else f"[^{_LINE_ENDS}]"
+        if character == "{":
+            return self._quantifier()
+        if character == "(":
+            return self._group()
+        return character
+
+    def _member(self, character: str) -> str:
+        if character == "]":
+            self._in_set = False
+        elif character == "[" or (character == "&" and self._text.startswith("&", self._at)):
+            raise self._unsupported("sets within sets of characters")
+        return character
+
+    def _quantifier(self) -> str:
+        found = _QUANTIFIER.match(self._text, self._at - 1)
+        if found is None:
+            raise self._wrong("{ begins no repetition such as {2,3}")
+        self._at = found.end()
+        return found[0]
+
+    def _group(self) -> str:
+        if self._text.startswith("?<", self._at) and self._text[self._at + 2 : self._at + 3] not in ("=", "!"):
+            return f"(?P<{self._name(self._at + 1)}>"
+        flags = _INLINE_FLAGS.match(self._text, self._at - 1)
+        if flags and set(flags[0]) - set("(?:)-ims"):
+            raise self._unsupported(f"the flags {flags[0]}")
+        return "("
+
+    def _name(self, start: int) -> str:
+        found = _GROUP_NAME.match(self._text, start)
+        if found is None:
+            raise self._wrong("a group's name must be of letters and digits, and begin with a letter")
+        self._at = found.end()
+        return found[1]
+
+    def _escape(self) -> str:
+        if self._at == len(self._text):
+            raise self._wrong("it ends in a single backslash")
+        character = self._text[self._at]
+        self._at += 1
+        special = _ESCAPES.get(character)
+        if special is not None:
+            return special(self)
+        if character in _SETS:
+            return self._set(_SETS[character])
+        if character in "pP":
+            return self._category(negated=character == "P")
+        return "\\" + character
+
+    def _set(self, members: str, *, negated: bool = False) -> str:
+        if not self._in_set:
+            return f"[{'^' if negated else ''}{members}]"
+        if negated:
+            raise self._unsupported("the complement of a set within a set of characters")
+        return members
+
+    def _category(self, *, negated: bool) -> str:
+        found = re.compile(r"\{(?:Is)?(\w+)\}").match(self._text, self._at)
+        members = _POSIX.get(found[1]) if found else None
+        if found is None or members is None:
+            raise self._unsupported(rf"\p{self._text[self._at : self._at + 8]}")
+        self._at = found.end()
+        return self._set(members, negated=negated)
+
+    def _quoted(self) -> str:
+        end = self._text.find(r"\E", self._at)
+        literal = self._text[self._at : end if end >= 0 else len(self._text)]
+        self._at = end + 2 if end >= 0 else len(self._text)
+        return re.escape(literal)
+
+    def _back_reference(self) -> str:
+        return f"(?P={self._name(self._at)})"
+
+    def _code_point(self) -> str:
+        found = re.compile(r"\{([0-9a-fA-F]+)\}").match(self._text, self._at)
+        if found is None:
+            return r"\x"
+        self._at = found.end()
+        return re.escape(chr(int(found[1], 16)))
+
+    def _wrong(self, reason: str) -> ConfigError:
+        return ConfigError(f"is not a regular expression: {reason}", value=self._text)
+
+    def _unsupported(self, what: str) -> ConfigError:
+        return ConfigError(f"uses {what}, which are not supported here", value=self._text)
 
 
 def _expanded(match: re.Match[str], replacement: str) -> Iterator[str]:
@@ -151,7 +215,7 @@ def _group(match: re.Match[str], replacement: str, position: int) -> tuple[str, 
         if named[1] not in match.re.groupindex:
             raise DataError(f"replacement {replacement!r}: the regex has no group {named[1]!r}")
         return match[named[1]] or "", named.end()
-    digits = re.compile(r"\d").match(replacement, position + 1)
+    digits = _DIGIT.match(replacement, position + 1)
     if digits is None:
         raise DataError(f"replacement {replacement!r}: $ at position {position} names no group; write \\$ for a dollar")
     number, end = int(digits[0]), digits.end()
@@ -165,3 +229,14 @@ def _group(match: re.Match[str], replacement: str, position: int) -> tuple[str, 
     if number > match.re.groups:
         raise DataError(f"replacement {replacement!r}: the regex has no group {number}")
     return match[number] or "", end
+
+
+_ESCAPES: dict[str, Callable[[_Translation], str]] = {
+    "Q": _Translation._quoted,
+    "k": _Translation._back_reference,
+    "x": _Translation._code_point,
+    "e": lambda _: r"\x1b",
+    "z": lambda _: r"\Z",
+    "Z": lambda _: r"(?=\n?\Z)",
+    "R": lambda _: r"(?:\r\n|[\n\x0b\f\r\x85\u2028\u2029])",
+}

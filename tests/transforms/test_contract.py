@@ -1,0 +1,74 @@
+"""What holds for every transform, on all inputs of the golden vectors: nothing given is changed, batches are records
+one by one."""
+
+from __future__ import annotations
+
+import copy
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from golden import case as vectors
+from golden import decode
+from golden.case import LeftOutError
+from golden.compare import same
+from golden.conftest import vectors_dir
+from kconnect.errors import ConnectError
+from kconnect.plugins import PluginKind, Plugins
+from kconnect.record import SinkRecord, SourceRecord
+from kconnect.transform import Transform
+
+JAVA = "org.apache.kafka.connect.transforms."
+
+
+def configured(plugins: Plugins) -> Iterator[tuple[Transform[Any], list[SourceRecord | SinkRecord]]]:
+    """Every transform and configuration of the vectors that is built and valid, with its inputs."""
+    grouped: dict[tuple[str, str], list[vectors.Case]] = defaultdict(list)
+    for each in vectors.load(vectors_dir() / "transforms.jsonl"):
+        grouped[each.cls, repr(each.config)].append(each)
+    built = {name for info in plugins.of_kind(PluginKind.TRANSFORMATION) for name in info.java_names}
+    for (cls, _), cases in grouped.items():
+        if JAVA + cls not in built:
+            continue
+        loaded: Any = plugins.load(plugins.resolve(PluginKind.TRANSFORMATION, JAVA + cls))
+        transform = loaded()
+        try:
+            transform.configure(loaded.config_class.parse(cases[0].config))
+            yield transform, [record for each in cases for record in inputs(each)]
+        except (ConnectError, LeftOutError):
+            continue
+
+
+def inputs(case: vectors.Case) -> list[Any]:
+    return [decode.record(each) for each in ([case.input] if case.inputs is None else case.inputs)]
+
+
+def outcome(transform: Transform[Any], record: Any) -> Any:
+    try:
+        return transform.apply(record)
+    except ConnectError as error:
+        return type(error)
+
+
+@pytest.fixture(scope="module")
+def transforms(plugins: Plugins) -> list[tuple[Transform[Any], list[Any]]]:
+    found = list(configured(plugins))
+    assert len(found) > 100
+    return found
+
+
+def test_no_transform_changes_what_it_is_given(transforms: list[tuple[Transform[Any], list[Any]]]) -> None:
+    for transform, records in transforms:
+        for record in records:
+            before = copy.deepcopy(record)
+            outcome(transform, record)
+            assert same(before, record), transform
+
+
+def test_a_batch_is_its_records_one_by_one(transforms: list[tuple[Transform[Any], list[Any]]]) -> None:
+    for transform, records in transforms:
+        fitting = [record for record in records if not isinstance(outcome(transform, record), type)]
+        one_by_one = [transform.apply(record) for record in fitting]
+        assert same(one_by_one, transform.apply_batch(fitting)), transform

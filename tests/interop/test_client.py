@@ -1,4 +1,4 @@
-"""Our own client against a real Apache Kafka."""
+"""Our own small client, for what librdkafka cannot do."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ pytestmark = pytest.mark.interop
 
 
 @pytest.fixture
-def client(kafka_bootstrap: str) -> Iterator[Client]:
-    with Client(kafka_bootstrap) as client:
+def client(cluster) -> Iterator[Client]:
+    with Client(cluster.bootstrap) as client:
         yield client
 
 
-def test_the_cluster_describes_itself(client: Client, kafka_bootstrap: str) -> None:
+def test_the_cluster_describes_itself(client: Client, cluster) -> None:
     description = client.describe_cluster()
-    metadata = admin({"bootstrap.servers": kafka_bootstrap}).list_topics(timeout=10)
+    metadata = admin({"bootstrap.servers": cluster.bootstrap}).list_topics(timeout=10)
     assert description.cluster_id == metadata.cluster_id
     assert set(description.brokers) == set(metadata.brokers)
 
 
-def test_a_member_that_was_made_to_leave_is_gone(client: Client, kafka_bootstrap: str) -> None:
+def test_a_member_that_was_made_to_leave_is_gone(client: Client, cluster) -> None:
     group = topic = f"left-{uuid.uuid4().hex[:8]}"
-    servers = {"bootstrap.servers": kafka_bootstrap}
+    servers = {"bootstrap.servers": cluster.bootstrap}
     sending = producer(servers)
     sending.produce(topic, b"x")
     assert sending.flush(10) == 0

@@ -17,6 +17,7 @@ from kconnect.schema import DATE_NAME, DECIMAL_NAME, TIME_NAME, TIMESTAMP_NAME, 
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MILLIS_PER_DAY: Final = 86_400_000
+_MILLISECOND: Final = timedelta(milliseconds=1)
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 _EXACT: Final = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
@@ -87,7 +88,7 @@ def epoch_millis(value: datetime) -> int:
 def timestamp_of(millis: int) -> datetime:
     """The instant, in UTC."""
     try:
-        return EPOCH + timedelta(0, 0, 0, millis)
+        return EPOCH + millis * _MILLISECOND
     except OverflowError:
         raise DataError(f"{millis} ms since 1970 is outside the years 1 to 9999 that can be handled") from None
 

@@ -48,9 +48,8 @@ class Schema:
     """What a value is. Immutable, interned, shared between threads.
 
     `fields` is empty unless this is a struct; `key_schema` is a map's, `value_schema` a map's or an array's,
-    and None there means that the elements' type is not known. `derived` is where converters and transforms
-    keep what they work out once per schema (encoders, JSON prefixes, changed schemas), under keys that cannot
-    meet another owner's: a class of their own, or a tuple that begins with one.
+    and None there means that the elements' type is not known. What depends on a schema alone is worked out once and
+    kept in a dict by schema: the hash is the object's own.
 
     Raises DataError for a default that does not fit, for fields of a schema that is no struct, and the like.
     """
@@ -59,7 +58,6 @@ class Schema:
         "__weakref__",
         "_field_by_name",
         "default",
-        "derived",
         "doc",
         "fields",
         "key_schema",
@@ -81,7 +79,6 @@ class Schema:
     fields: tuple[Field, ...]
     key_schema: Schema | None
     value_schema: Schema | None
-    derived: dict[object, Any]
     _field_by_name: dict[str, Field]
 
     def __new__(
@@ -127,7 +124,6 @@ class Schema:
         put("_field_by_name", {field.name: field for field in schema.fields})
         put("key_schema", key_schema)
         put("value_schema", value_schema)
-        put("derived", {})
         put("default", None)
         schema._check_shape()
         if default is not None:

@@ -40,7 +40,7 @@ class JsonConverterConfig(Config):
         group="Schemas",
         width=Width.MEDIUM,
         display_name="Schema Cache Size",
-        doc="How many schemas to remember in each direction.",
+        doc="How many schemas to remember in each direction, one at least.",
     )
     decimal_format: Annotated[str, CaseInsensitiveValidString("BASE64", "NUMERIC")] = key(
         default="BASE64",
@@ -85,7 +85,9 @@ class JsonConverter(Converter, HeaderConverter):
         )
         self._reader = JsonReader(replace_null=config.replace_null_with_default)
         self._schemas_enable = config.schemas_enable
-        remember = lru_cache(max(config.schemas_cache_size, 0))
+        remember = lru_cache(max(config.schemas_cache_size, 1))
+        self._encoder = remember(self._writer.encoder)
+        self._decoder = remember(self._reader.decoder)
         self._prefix = remember(self._written_prefix)
         self._schema = remember(self._read_schema)
         self._given_schema = self._parse_content(config.schema_content)
@@ -104,7 +106,7 @@ class JsonConverter(Converter, HeaderConverter):
         return self.serializer(topic, schema)(value, headers)
 
     def serializer(self, topic: str, schema: Schema | None) -> Serializer:
-        encode = self._writer.encoder(schema)
+        encode = self._encoder(schema)
         schemaless = schema is None
         if not self._schemas_enable:
 
@@ -138,7 +140,7 @@ class JsonConverter(Converter, HeaderConverter):
         return self._envelope_deserializer()
 
     def _plain_deserializer(self, schema: Schema | None) -> Deserializer:
-        decode = self._reader.decoder(schema)
+        decode = self._decoder(schema)
 
         def deserialize(data: bytes | None, headers: RawHeaders | None) -> SchemaAndValue:
             if data is None:
@@ -153,7 +155,7 @@ class JsonConverter(Converter, HeaderConverter):
         prefix: bytes = b"\x00"
         prefix_size = 1
         schema: Schema | None = None
-        decode: Decode = self._reader.decoder(None)
+        decode: Decode = self._decoder(None)
 
         def deserialize(data: bytes | None, headers: RawHeaders | None) -> SchemaAndValue:
             nonlocal prefix, prefix_size, schema, decode
@@ -166,7 +168,7 @@ class JsonConverter(Converter, HeaderConverter):
                     pass  # maybe the envelope does not end where it seems to: read it as a whole
             read, prefix = self._read_envelope(data)
             prefix_size, schema = len(prefix), read.schema
-            decode = self._reader.decoder(schema)
+            decode = self._decoder(schema)
             return read
 
         return deserialize
@@ -179,7 +181,7 @@ class JsonConverter(Converter, HeaderConverter):
         except (ValueError, RecursionError):
             return self._read_odd_envelope(data), b"\x00"
         schema = self._schema(written)
-        return SchemaAndValue(schema, self._reader.decoder(schema)(payload)), PREFIX + written + MIDDLE
+        return SchemaAndValue(schema, self._decoder(schema)(payload)), PREFIX + written + MIDDLE
 
     def _read_odd_envelope(self, data: bytes) -> SchemaAndValue:
         envelope = parse(data)

@@ -13,14 +13,14 @@ import json
 from collections.abc import Callable
 from copy import deepcopy
 from decimal import Decimal
-from typing import Annotated, Any, Final, NotRequired, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
 import msgspec
 
 from kconnect import float32, logical
 from kconnect.errors import DataError
 from kconnect.schema import DATE_NAME, DECIMAL_NAME, TIME_NAME, TIMESTAMP_NAME, Schema, Type
-from kconnect_converters.json_writer import FLOAT_MAX, INTEGER_BITS
+from kconnect_converters.json_shape import INTEGER_BITS, PRIMITIVES, place
 
 Decode = Callable[[bytes | memoryview], Any]
 Finish = Callable[[Any], Any]
@@ -32,17 +32,6 @@ _FINISH: Final[dict[str, Finish]] = {
     DATE_NAME: logical.date_of,
     TIME_NAME: logical.time_of,
     TIMESTAMP_NAME: logical.timestamp_of,
-}
-_BARE_TYPES: Final[dict[Type, Any]] = {
-    **{
-        type_: Annotated[int, msgspec.Meta(ge=-(1 << (bits - 1)), le=(1 << (bits - 1)) - 1)]
-        for type_, bits in INTEGER_BITS.items()
-    },
-    Type.FLOAT32: Annotated[float, msgspec.Meta(ge=-FLOAT_MAX, le=FLOAT_MAX)],
-    Type.FLOAT64: Annotated[float, msgspec.Meta(ge=-FLOAT_MAX, le=FLOAT_MAX)],
-    Type.BOOLEAN: bool,
-    Type.STRING: str,
-    Type.BYTES: bytes,
 }
 _REFUSALS: Final = (ValueError, TypeError, RecursionError, DataError)
 """What sends data the careful way: msgspec's errors are ValueErrors."""
@@ -70,20 +59,14 @@ class JsonReader:
     def __init__(self, *, replace_null: bool = True) -> None:
         self.replace_null = replace_null
         self._decode_any = msgspec.json.Decoder().decode
-        self._decoders: dict[Schema, Decode] = {}
 
     def decode(self, schema: Schema | None, data: bytes | memoryview) -> Any:
         """The value that the JSON text `data` has under `schema`. Raises DataError, naming the place."""
         return self.value(schema, parse(bytes(data)))
 
     def decoder(self, schema: Schema | None) -> Decode:
-        """`decode` with the schema fixed."""
-        if schema is None:
-            return self._decode_schemaless
-        decoder = self._decoders.get(schema)
-        if decoder is None:
-            decoder = self._decoders[schema] = self._compiled(schema)
-        return decoder
+        """`decode` with the schema fixed: compiled anew by every call, so keep it."""
+        return self._decode_schemaless if schema is None else self._compiled(schema)
 
     def _decode_schemaless(self, data: bytes | memoryview) -> Any:
         try:
@@ -129,8 +112,8 @@ class JsonReader:
             shape, finish = shape | None, _or(None, finish) if finish is not None else None
         return shape, finish
 
-    def _bare_shape(self, schema: Schema) -> tuple[Any, Finish | None]:
-        return _BARE_TYPES[schema.type], float32.rounded if schema.type is Type.FLOAT32 else None
+    def _primitive_shape(self, schema: Schema) -> tuple[Any, Finish | None]:
+        return PRIMITIVES[schema.type], float32.rounded if schema.type is Type.FLOAT32 else None
 
     def _decimal_shape(self, schema: Schema) -> tuple[Any, Finish | None]:
         """Base64 text or a number, which the decoder's `float_hook` gives as a Decimal with all its digits."""
@@ -198,7 +181,7 @@ class JsonReader:
                 return deepcopy(schema.default)
             if schema.optional:
                 return None
-            raise DataError(f"{path.lstrip('.') or 'value'}: null, but {schema!r} is required")
+            raise DataError(f"{place(path)}: null, but {schema!r} is required")
         if schema.name == DECIMAL_NAME:
             return _decimal(schema, parsed, path)
         if schema.name not in _FINISH:
@@ -206,7 +189,7 @@ class JsonReader:
         try:
             return logical.to_logical(schema, parsed)
         except DataError as error:
-            raise DataError(f"{path.lstrip('.') or 'value'}: {error}") from None
+            raise DataError(f"{place(path)}: {error}") from None
 
     def _schemaless(self, parsed: Any) -> Any:
         if isinstance(parsed, Decimal):
@@ -251,7 +234,7 @@ class JsonReader:
 
 
 _SHAPES: Final[dict[Type, Callable[[JsonReader, Schema], tuple[Any, Finish | None]]]] = {
-    **dict.fromkeys(_BARE_TYPES, JsonReader._bare_shape),
+    **dict.fromkeys(PRIMITIVES, JsonReader._primitive_shape),
     Type.STRUCT: JsonReader._struct_shape,
     Type.ARRAY: JsonReader._array_shape,
     Type.MAP: JsonReader._map_shape,
@@ -272,7 +255,7 @@ def _refuse(value: Any) -> Any:
 
 def _unreadable(path: str, expected: str, parsed: Any) -> DataError:
     kind = "null" if parsed is None else type(parsed).__name__
-    return DataError(f"{path.lstrip('.') or 'value'}: {expected}, not {kind} {parsed!r:.60}")
+    return DataError(f"{place(path)}: {expected}, not {kind} {parsed!r:.60}")
 
 
 def _integer(reader: JsonReader, schema: Schema, parsed: Any, path: str) -> int:
@@ -285,7 +268,13 @@ def _integer(reader: JsonReader, schema: Schema, parsed: Any, path: str) -> int:
     return (int(parsed) + half) % (2 * half) - half
 
 
+_NAMED_FLOATS: Final = ("NaN", "Infinity", "-Infinity")
+"""How numbers are written that JSON lacks."""
+
+
 def _float(reader: JsonReader, schema: Schema, parsed: Any, path: str) -> float:
+    if parsed in _NAMED_FLOATS:
+        return float(parsed)
     if isinstance(parsed, bool) or not isinstance(parsed, int | Decimal):
         return 0.0
     number = float(Decimal(parsed))
@@ -321,7 +310,7 @@ def _decimal(schema: Schema, parsed: Any, path: str) -> Decimal:
     try:
         return logical.decimal_of(_from_base64(parsed), logical.decimal_scale(schema))
     except (ValueError, DataError) as error:
-        raise DataError(f"{path.lstrip('.') or 'value'}: {error}") from None
+        raise DataError(f"{place(path)}: {error}") from None
 
 
 _READ: Final[dict[Type, Callable[[JsonReader, Schema, Any, str], Any]]] = {

@@ -8,41 +8,31 @@ ranges, nulls and field order of a value and another writes it; whatever that re
 from __future__ import annotations
 
 import base64
+import struct
 from collections.abc import Callable
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 
 from kconnect import float32, logical
 from kconnect.errors import DataError
 from kconnect.schema import DATE_NAME, DECIMAL_NAME, TIME_NAME, TIMESTAMP_NAME, Schema, Type
+from kconnect_converters.json_shape import INTEGER_BITS, PRIMITIVES, place
 
 Encode = Callable[[Any], bytes]
 Prepare = Callable[[Any], Any]
 
-INTEGER_BITS: Final = {Type.INT8: 8, Type.INT16: 16, Type.INT32: 32, Type.INT64: 64}
-FLOAT_MAX: Final = 1.7976931348623157e308
 _MILLIS: Final[dict[str, tuple[type, Prepare]]] = {
     DATE_NAME: (date, logical.epoch_days),
     TIME_NAME: (time, logical.millis_of_day),
     TIMESTAMP_NAME: (datetime, logical.epoch_millis),
 }
 _BUILTIN: Final = (bytes, bytearray, memoryview, Decimal)  # for msgspec.convert: not to be made from str
+_REFUSALS: Final = (ValueError, TypeError, AttributeError, OverflowError, RecursionError, struct.error, DataError)
+"""What sends a value the careful way: msgspec's errors are ValueErrors, the others come from preparing."""
 _SCALARS: Final = frozenset({str, int, bool, type(None)})
-_BARE_TYPES: Final[dict[Type, Any]] = {
-    **{
-        type_: Annotated[int, msgspec.Meta(ge=-(1 << (bits - 1)), le=(1 << (bits - 1)) - 1)]
-        for type_, bits in INTEGER_BITS.items()
-    },
-    # The bounds keep NaN and the infinities out: JSON has no numbers for them, and msgspec would write null.
-    Type.FLOAT32: Annotated[float, msgspec.Meta(ge=-FLOAT_MAX, le=FLOAT_MAX)],
-    Type.FLOAT64: Annotated[float, msgspec.Meta(ge=-FLOAT_MAX, le=FLOAT_MAX)],
-    Type.BOOLEAN: bool,
-    Type.STRING: str,
-    Type.BYTES: bytes,
-}
 _CLASSES: Final[dict[Type, tuple[type, ...]]] = {
     **dict.fromkeys(INTEGER_BITS, (int,)),
     Type.FLOAT32: (float, int),
@@ -64,7 +54,6 @@ class JsonWriter:
         self.numeric_decimals = numeric_decimals
         self.replace_null = replace_null
         self._encode = msgspec.json.Encoder(decimal_format="number").encode
-        self._encoders: dict[Schema, Encode] = {}
 
     def encode(self, schema: Schema | None, value: Any) -> bytes:
         """The JSON of `value`. Raises DataError, naming the place, for what does not fit its schema."""
@@ -76,29 +65,17 @@ class JsonWriter:
             raise DataError(f"value: a string cannot be written in UTF-8: {error}") from None
 
     def encoder(self, schema: Schema | None) -> Encode:
-        """`encode` with the schema fixed."""
-        if schema is None:
-            return self._schemaless_encoder()
-        encoder = self._encoders.get(schema)
-        if encoder is None:
-            encoder = self._encoders[schema] = self._compiled(schema)
-        return encoder
+        """`encode` with the schema fixed: compiled anew by every call, so keep it."""
+        return self._schemaless_encoder() if schema is None else self._compiled(schema)
 
     def _schemaless_encoder(self) -> Encode:
-        encode, careful, scalars = self._encode, self.encode, _SCALARS
+        encode, careful = self._encode, self.encode
 
         def encode_schemaless(value: Any) -> bytes:
-            if type(value) is dict:
-                for key, item in value.items():
-                    if type(key) is not str:
-                        return careful(None, value)
-                    kind = type(item)
-                    # item - item is 0.0 for the floats that JSON knows
-                    if kind not in scalars and (kind is not float or item - item != 0.0):
-                        return careful(None, value)
+            if _is_json(value):
                 try:
                     return encode(value)
-                except (ValueError, OverflowError):
+                except (ValueError, OverflowError, RecursionError):
                     pass
             return careful(None, value)
 
@@ -113,18 +90,17 @@ class JsonWriter:
             shape, prepare = self._shape(schema)
         except (ValueError, DataError):  # a field's name with a quote, a decimal without a scale …
             return lambda value: careful(schema, value)
-        refusals = (ValueError, TypeError, AttributeError, OverflowError, RecursionError, DataError)
 
         def encode_struct(value: Any) -> bytes:
             try:
                 return encode(convert(value, shape, builtin_types=_BUILTIN))
-            except refusals:
+            except _REFUSALS:
                 return careful(schema, value)
 
         def encode_prepared(value: Any) -> bytes:
             try:
                 return encode(convert(prepare(value), shape, builtin_types=_BUILTIN))  # type: ignore[misc]
-            except refusals:
+            except _REFUSALS:
                 return careful(schema, value)
 
         return encode_struct if prepare is None else encode_prepared
@@ -135,7 +111,7 @@ class JsonWriter:
         prepare: Prepare | None
         if schema.name in _MILLIS:
             kind, convert = _MILLIS[schema.name]
-            shape, prepare = _BARE_TYPES.get(schema.type, int), _only(kind, convert)
+            shape, prepare = PRIMITIVES.get(schema.type, int), _only(kind, convert)
         elif schema.name == DECIMAL_NAME:
             shape, prepare = self._decimal_shape(schema)
         else:
@@ -146,8 +122,8 @@ class JsonWriter:
             shape, prepare = shape | None, _or_null(prepare)
         return shape, prepare
 
-    def _bare_shape(self, schema: Schema) -> tuple[Any, Prepare | None]:
-        return _BARE_TYPES[schema.type], float32.shortest if schema.type is Type.FLOAT32 else None
+    def _primitive_shape(self, schema: Schema) -> tuple[Any, Prepare | None]:
+        return PRIMITIVES[schema.type], float32.shortest if schema.type is Type.FLOAT32 else None
 
     def _decimal_shape(self, schema: Schema) -> tuple[Any, Prepare | None]:
         if self.numeric_decimals:
@@ -159,9 +135,9 @@ class JsonWriter:
         fields, prepares, rename = [], [], {}
         for field in schema.fields:
             shape, prepare = self._shape(field.schema)
-            place = f"f{field.index}"
-            rename[place] = field.name
-            fields.append((place, shape, None) if field.schema.optional else (place, shape))
+            attribute = f"f{field.index}"
+            rename[attribute] = field.name
+            fields.append((attribute, shape, None) if field.schema.optional else (attribute, shape))
             if prepare is not None:
                 prepares.append((field.name, prepare))
         struct_type = msgspec.defstruct(
@@ -185,7 +161,7 @@ class JsonWriter:
 
     def _map_shape(self, schema: Schema) -> tuple[Any, Prepare | None]:
         shape, prepare = self._element(schema.value_schema)
-        if _keys_are_strings(schema.key_schema):
+        if schema.key_schema is not None and schema.key_schema.type is Type.STRING:
             if prepare is None:
                 return dict[str, shape], None  # type: ignore[valid-type]
             return dict[str, shape], lambda value: {  # type: ignore[valid-type]
@@ -196,80 +172,78 @@ class JsonWriter:
     def _element(self, schema: Schema | None) -> tuple[Any, Prepare | None]:
         return (Any, lambda value: self.plain(None, value)) if schema is None else self._shape(schema)
 
-    def plain(self, schema: Schema | None, value: Any) -> Any:
-        """`value` in the classes that JSON has: what `encode` writes. Raises DataError with the path."""
-        try:
-            return self._plain(schema, value)
-        except _MisfitError as misfit:
-            path = "".join(reversed(misfit.path)).lstrip(".") or "value"
-            raise DataError(f"{path}: {misfit.reason}") from None
-
-    def _plain(self, schema: Schema | None, value: Any) -> Any:
+    def plain(self, schema: Schema | None, value: Any, path: str = "") -> Any:
+        """`value` in the classes that JSON has: what `encode` writes. Raises DataError, naming the place in `path`."""
         if schema is None:
-            return self._plain_schemaless(value)
+            return self._plain_schemaless(value, path)
         if value is None:
             if schema.default is not None and self.replace_null:
-                return self._plain(schema, schema.default)
+                return self.plain(schema, schema.default, path)
             if schema.optional:
                 return None
-            raise _MisfitError(f"null, but {schema!r} is required")
+            raise DataError(f"{place(path)}: null, but {schema!r} is required")
         if schema.name == DECIMAL_NAME and self.numeric_decimals:
             if not isinstance(value, Decimal) or not value.is_finite():
-                raise _MisfitError(f"{schema!r} takes a finite Decimal, not {type(value).__name__} {value!r}")
+                raise _misfit(path, schema, "a finite Decimal", value)
             return value
         try:
             value = logical.from_logical(schema, value)
         except DataError as error:
-            raise _MisfitError(str(error)) from None
+            raise DataError(f"{place(path)}: {error}") from None
         kinds = _CLASSES[schema.type]
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            raise _MisfitError(f"{schema!r} takes {kinds[0].__name__}, not {type(value).__name__} {value!r}")
-        return self._plain_checked(schema, value)
+            raise _misfit(path, schema, kinds[0].__name__, value)
+        return _PLAIN[schema.type](self, schema, value, path)
 
-    def _plain_checked(self, schema: Schema, value: Any) -> Any:
-        """`value` has a class that fits the schema's type."""
-        if schema.type in INTEGER_BITS:
-            bits = INTEGER_BITS[schema.type]
-            if not -(1 << (bits - 1)) <= value < 1 << (bits - 1):
-                raise _MisfitError(f"{value} does not fit into {schema.type.value}")
-            return value
-        if schema.type is Type.STRUCT:
-            return self._plain_struct(schema, value)
-        if schema.type is Type.MAP:
-            return self._plain_map(schema.key_schema, schema.value_schema, value)
-        if schema.type is Type.ARRAY:
-            return self._plain_list(schema.value_schema, value)
-        if schema.type in (Type.FLOAT32, Type.FLOAT64):
-            return _float_or_name(float32.shortest(value) if schema.type is Type.FLOAT32 else float(value))
-        return _base64(value) if schema.type is Type.BYTES else value
+    def _plain_integer(self, schema: Schema, value: int, path: str) -> int:
+        bits = INTEGER_BITS[schema.type]
+        if not -(1 << (bits - 1)) <= value < 1 << (bits - 1):
+            raise DataError(f"{place(path)}: {value} does not fit into {schema.type.value}")
+        return value
 
-    def _plain_struct(self, schema: Schema, value: dict[str, Any]) -> dict[str, Any]:
-        written = {}
-        for field in schema.fields:
-            with _At(f".{field.name}"):
-                written[field.name] = self._plain(field.schema, value.get(field.name))
-        unknown = sorted(str(name) for name in value if schema.field(name) is None)
+    def _plain_float(self, schema: Schema, value: float, path: str) -> float | str:
+        try:
+            number = float(value)
+        except OverflowError:  # an int
+            raise DataError(f"{place(path)}: {value!r:.80} does not fit into {schema.type.value}") from None
+        return _float_or_name(float32.shortest(number) if schema.type is Type.FLOAT32 else number)
+
+    def _plain_bytes(self, schema: Schema, value: bytes, path: str) -> str:
+        return _base64(value)
+
+    def _plain_as_is(self, schema: Schema, value: Any, path: str) -> Any:
+        return value
+
+    def _plain_struct(self, schema: Schema, value: dict[str, Any], path: str) -> dict[str, Any]:
+        unknown = [str(name) for name in value if schema.field(name) is None]
         if unknown:
-            raise _MisfitError(f"{schema!r} has no field {', '.join(unknown)}")
-        return written
+            raise DataError(f"{place(path)}: {schema!r} has no field {', '.join(unknown)}")
+        return {
+            field.name: self.plain(field.schema, value.get(field.name), f"{path}.{field.name}")
+            for field in schema.fields
+        }
 
-    def _plain_list(self, element: Schema | None, value: list[Any]) -> list[Any]:
-        written = []
-        for index, item in enumerate(value):
-            with _At(f"[{index}]"):
-                written.append(self._plain(element, item))
-        return written
+    def _plain_array(self, schema: Schema, value: list[Any], path: str) -> list[Any]:
+        return self._plain_list(schema.value_schema, value, path)
 
-    def _plain_map(self, keys: Schema | None, values: Schema | None, value: dict[Any, Any]) -> Any:
-        """An object if the keys are strings, else a list of pairs."""
-        pairs = []
-        for key, item in value.items():
-            with _At(f"[{key!r}]"):
-                pairs.append([self._plain(keys, key), self._plain(values, item)])
-        is_object = _keys_are_strings(keys) if keys else all(isinstance(key, str) for key in value)
-        return {"null" if key is None else key: item for key, item in pairs} if is_object else pairs
+    def _plain_list(self, element: Schema | None, value: list[Any] | tuple[Any, ...], path: str) -> list[Any]:
+        return [self.plain(element, item, f"{path}[{index}]") for index, item in enumerate(value)]
 
-    def _plain_schemaless(self, value: Any) -> Any:
+    def _plain_map(self, schema: Schema, value: dict[Any, Any], path: str) -> Any:
+        pairs = self._plain_pairs(schema.key_schema, schema.value_schema, value, path)
+        if schema.key_schema is not None and schema.key_schema.type is Type.STRING:
+            return {"null" if key is None else key: item for key, item in pairs}
+        return pairs
+
+    def _plain_pairs(
+        self, keys: Schema | None, values: Schema | None, value: dict[Any, Any], path: str
+    ) -> list[list[Any]]:
+        return [
+            [self.plain(keys, key, f"{path}[{key!r}]"), self.plain(values, item, f"{path}[{key!r}]")]
+            for key, item in value.items()
+        ]
+
+    def _plain_schemaless(self, value: Any, path: str) -> Any:
         if value is None or isinstance(value, str | bool):
             return value
         if isinstance(value, int):
@@ -277,43 +251,53 @@ class JsonWriter:
         if isinstance(value, float):
             return _float_or_name(value)
         if isinstance(value, list | tuple):
-            return self._plain_list(None, value)  # type: ignore[arg-type] # a tuple will do
+            return self._plain_list(None, value, path)
         if isinstance(value, dict):
-            return self._plain_map(None, None, value)
+            pairs = self._plain_pairs(None, None, value, path)
+            return dict(pairs) if all(isinstance(key, str) for key in value) else pairs
         if isinstance(value, bytes | bytearray | memoryview):
             return _base64(value)
-        raise _MisfitError(f"{type(value).__name__} {value!r} needs a schema to be written as JSON")
+        raise DataError(f"{place(path)}: {type(value).__name__} {value!r} needs a schema to be written as JSON")
 
 
 _SHAPES: Final[dict[Type, Callable[[JsonWriter, Schema], tuple[Any, Prepare | None]]]] = {
-    **dict.fromkeys(_BARE_TYPES, JsonWriter._bare_shape),
+    **dict.fromkeys(PRIMITIVES, JsonWriter._primitive_shape),
     Type.STRUCT: JsonWriter._struct_shape,
     Type.ARRAY: JsonWriter._array_shape,
     Type.MAP: JsonWriter._map_shape,
 }
 
 
-class _MisfitError(Exception):
-    """Why a value cannot be written; gathers the path to it, innermost first, while it rises."""
+_PLAIN: Final[dict[Type, Callable[[JsonWriter, Schema, Any, str], Any]]] = {
+    **dict.fromkeys(INTEGER_BITS, JsonWriter._plain_integer),
+    Type.FLOAT32: JsonWriter._plain_float,
+    Type.FLOAT64: JsonWriter._plain_float,
+    Type.BOOLEAN: JsonWriter._plain_as_is,
+    Type.STRING: JsonWriter._plain_as_is,
+    Type.BYTES: JsonWriter._plain_bytes,
+    Type.STRUCT: JsonWriter._plain_struct,
+    Type.ARRAY: JsonWriter._plain_array,
+    Type.MAP: JsonWriter._plain_map,
+}
 
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        self.path: list[str] = []
+
+def _misfit(path: str, schema: Schema, wanted: str, value: Any) -> DataError:
+    return DataError(f"{place(path)}: {schema!r} takes {wanted}, not {type(value).__name__} {value!r:.80}")
 
 
-class _At:
-    """Adds a step to the path of a `_MisfitError` that passes through."""
-
-    __slots__ = ("step",)
-
-    def __init__(self, step: str) -> None:
-        self.step = step
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, _MisfitError):
-            error.path.append(self.step)
+def _is_json(value: Any) -> bool:
+    """Whether msgspec writes `value` as Kafka would: no other classes, keys all text, no NaN."""
+    kind = type(value)
+    if kind is dict:
+        for key, item in value.items():
+            if type(key) is not str or (type(item) not in _SCALARS and not _is_json(item)):
+                return False
+        return True
+    if kind is list:
+        return all(type(item) in _SCALARS or _is_json(item) for item in value)
+    if kind is float:
+        return bool(value - value == 0.0)
+    return kind in _SCALARS
 
 
 def _float_or_name(value: float) -> float | str:
@@ -324,10 +308,6 @@ def _float_or_name(value: float) -> float | str:
 
 def _base64(value: bytes | bytearray | memoryview) -> str:
     return base64.b64encode(value).decode("ascii")
-
-
-def _keys_are_strings(schema: Schema | None) -> bool:
-    return schema is not None and schema.type is Type.STRING
 
 
 def _finite(value: Decimal) -> Decimal:

@@ -150,6 +150,7 @@ ORDER = (
         ({"id": "1", "items": []}, r"^id: Schema\(int64\) takes int, not str '1'"),
         ({"id": True, "items": []}, r"^id: .* not bool True"),
         ({"id": 1 << 63, "items": []}, r"^id: 9223372036854775808 does not fit"),
+        ({"id": 1, "items": [{"price": Decimal("NaN")}]}, r"^items\[0\]\.price: decimal NaN"),
         ({"id": 1, "day": "2020-01-01", "items": []}, r"^day: .* takes date"),
         ({"id": 1, "day": datetime(2020, 1, 1, tzinfo=UTC), "items": []}, r"^day: .* takes date"),
         (
@@ -187,6 +188,16 @@ def test_numbers_that_json_lacks_are_written_by_name_not_as_null(number: float) 
     for of in (schema, None):
         data = converter.from_connect_data("t", of, {"n": number})
         assert data in (b'{"n":"NaN"}', b'{"n":"Infinity"}', b'{"n":"-Infinity"}')
+        assert repr(JsonReader().decoder(schema)(data)) == repr({"n": number})
+
+
+@pytest.mark.parametrize("schema", [FLOAT32_SCHEMA, FLOAT64_SCHEMA])
+def test_an_integer_may_stand_for_a_float_if_it_fits(schema: Schema) -> None:
+    converter = configured(schemas_enable="false")
+    struct = Schema(Type.STRUCT, fields={"n": schema})
+    assert converter.from_connect_data("t", struct, {"n": 5}) == b'{"n":5.0}'
+    with pytest.raises(DataError, match=r"^n: 1000.* does not fit into float"):
+        converter.from_connect_data("t", struct, {"n": 10**400})
 
 
 def test_half_a_surrogate_pair_is_a_data_error() -> None:

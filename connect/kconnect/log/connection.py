@@ -23,6 +23,7 @@ _LOG = logging.getLogger(__name__)
 
 _SIZE = struct.Struct(">i")
 _API_KEY = struct.Struct(">h")
+_PRODUCE = int(ApiKey.PRODUCE)
 _BUFFER_SIZE = 256 << 10
 _LARGEST_KEPT_BUFFER = 4 << 20
 _UNSENT_LIMIT = 1 << 20
@@ -132,36 +133,43 @@ class Connection:
             self._new_buffer(min(frame_size, 2 * len(self._buffer)), content)
 
     def _handle_frames(self) -> None:
+        """Handle what is there; the answers that come at once leave together."""
         if self._handling:
             return
         self._handling = True
         try:
-            while self.is_open and self._unsent_size < _UNSENT_LIMIT:
-                available = self._end - self._start
-                if available < 4:
-                    break
-                (size,) = _SIZE.unpack_from(self._buffer, self._start)
-                if not 0 < size <= self._max_request_size:
-                    _LOG.warning(
-                        "%s sent a frame of %d bytes: not Kafka's protocol, or too large", self.peer_host, size
-                    )
-                    self.close()
-                    return
-                if available < size + 4:
-                    if self._start + size + 4 > len(self._buffer):
-                        self._make_room(size + 4)
-                    break
-                is_produce = size > 2 and _API_KEY.unpack_from(self._buffer, self._start + 4)[0] == ApiKey.PRODUCE
-                if self._exchanges and not self._may_pipeline(is_produce):
-                    break
-                begin = self._start + 4
-                self._start = begin + size
-                exchange = Exchange(self, is_produce=is_produce)
-                self._exchanges.append(exchange)
-                self._handle(self._view[begin : begin + size], exchange)
+            while self.is_open and self._handle_next_frame():
+                if self._unsent_size >= _UNSENT_LIMIT:
+                    self._flush()
             self._recycle_buffer()
         finally:
             self._handling = False
+        if self._unsent:
+            self._flush()
+
+    def _handle_next_frame(self) -> bool:
+        """Handle the next frame, if it is complete and its time has come."""
+        available = self._end - self._start
+        if available < 4 or self._unsent_size >= _UNSENT_LIMIT:
+            return False
+        (size,) = _SIZE.unpack_from(self._buffer, self._start)
+        if not 0 < size <= self._max_request_size:
+            _LOG.warning("%s sent a frame of %d bytes: not Kafka's protocol, or too large", self.peer_host, size)
+            self.close()
+            return False
+        if available < size + 4:
+            if self._start + size + 4 > len(self._buffer):
+                self._make_room(size + 4)
+            return False
+        begin = self._start + 4
+        is_produce = size > 2 and _API_KEY.unpack_from(self._buffer, begin)[0] == _PRODUCE
+        if self._exchanges and not self._may_pipeline(is_produce):
+            return False
+        self._start = begin + size
+        exchange = Exchange(self, is_produce=is_produce)
+        self._exchanges.append(exchange)
+        self._handle(self._view[begin : begin + size], exchange)
+        return True
 
     def _may_pipeline(self, is_produce: bool) -> bool:
         exchanges = self._exchanges
@@ -183,12 +191,13 @@ class Connection:
             if answer:
                 self._unsent.extend(answer)
                 self._unsent_size += sum(map(len, answer))
+        if self._handling or not self.is_open:
+            return
+        self._flush()
         if self.is_open:
-            self._flush()
-        if self.is_open and not self._handling:
             self._handle_frames()
-            if self.is_open:
-                self._watch()
+        if self.is_open:
+            self._watch()
 
     def _flush(self) -> None:
         unsent = self._unsent

@@ -35,7 +35,7 @@ class Statuses:
         return self.states.get(str(id), [None])[-1]
 
 
-async def eventually(condition: Callable[[], object], *, what: str = "it", timeout: float = 30.0) -> None:
+async def eventually(condition: Callable[[], object], *, what: object = "it", timeout: float = 30.0) -> None:
     """Wait until `condition` holds; fail after `timeout` seconds."""
     deadline = asyncio.get_running_loop().time() + timeout
     while not condition():
@@ -76,6 +76,16 @@ class Kafka:
                             found.append((message.key(), message.value()))
                             position = message.offset() + 1
             return found
+        finally:
+            consumer.close()
+
+    def committed(self, group: str, topic: str) -> dict[int, int]:
+        """What a group has committed, by partition."""
+        consumer = Consumer({"bootstrap.servers": self.address, "group.id": group})
+        try:
+            partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+            found = consumer.committed([TopicPartition(topic, p) for p in partitions], timeout=10)
+            return {p.partition: p.offset for p in found if p.offset >= 0}
         finally:
             consumer.close()
 

@@ -40,7 +40,7 @@ class ConnectorHost:
         self._offsets: Offsets | None = None
 
     def run(self) -> None:
-        connector, props = self._make()
+        connector = self._make()
         try:
             self._follow_target(connector)
             while True:
@@ -72,7 +72,7 @@ class ConnectorHost:
     def raise_error(self, error: Exception) -> None:
         self._events.put(error)
 
-    def _make(self) -> tuple[Connector[Any], dict[str, str]]:
+    def _make(self) -> Connector[Any]:
         loader = PluginLoader(self._owner, self._run.worker_props)
         props = loader.resolved(self._run.props)
         connector_class = loader.connector_class(props.get("connector.class", ""))
@@ -85,7 +85,7 @@ class ConnectorHost:
             connector.context = _SourceContext(self, self._offsets)
         else:
             connector.context = _Context(self)
-        return connector, props
+        return connector
 
     def _offset_log(self, worker: WorkerConfig, props: dict[str, str]) -> OffsetLog:
         if self._run.worker_keeps_offsets:

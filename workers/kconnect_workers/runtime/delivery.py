@@ -31,8 +31,8 @@ def partition_key(partition: SourcePartition) -> bytes:
 class Delivery:
     """Records of one poll and one source partition on their way.
 
-    `pending` is raised by one for each record sent, `offset` is where the source goes on after those that were handled so far,
-    `seal` says that no more will come. Acknowledgements may be counted before their records.
+    `pending` is raised by one for each record sent, `offset` is where the source goes on after those that were
+    handled so far, `seal` says that no more will come. Acknowledgements may be counted before their records.
     """
 
     __slots__ = ("_on_failure", "_sealed", "offset", "partition", "pending")

@@ -199,11 +199,11 @@ class Environment:
 
     async def stop_tasks(self, ids: Iterable[TaskId]) -> None:
         """Stop these tasks, all within the graceful timeout; what overruns is killed. Unknown ones are passed over."""
-        await self._stop_all([self._tasks.pop(id) for id in list(ids) if id in self._tasks])
+        await self._stop_all([self._tasks.pop(task) for task in list(ids) if task in self._tasks])
 
     async def set_target_state(self, name: str, state: TargetState) -> None:
         """Pause or resume the connector and those of its tasks that are here."""
-        processes: list[SupervisedProcess] = [task for id, task in self._tasks.items() if id.connector == name]
+        processes: list[SupervisedProcess] = [task for task in self._tasks.values() if task.id.connector == name]
         if name in self._connectors:
             processes.append(self._connectors[name])
         for process in processes:

@@ -11,9 +11,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from confluent_kafka import Message
-
 from kconnect.errors import ConnectError, RetriableError
+from kconnect_workers.runtime.consumed_message import ConsumedMessage
 from kconnect_workers.states import TaskId
 
 T = TypeVar("T")
@@ -57,7 +56,7 @@ class Failure:
     error: Exception
     where: str
     shown: str = ""
-    message: Message | None = None
+    message: ConsumedMessage | None = None
 
 
 class ErrorReporter(Protocol):

@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from kconnect_workers.runtime.channel import AsyncChannel
 from kconnect_workers.runtime.host_output import LogReader, StderrTail
@@ -110,7 +111,8 @@ class HostProcess:
 
     async def _watch(self, exit_status: asyncio.Future[int]) -> None:
         closed = asyncio.create_task(self._channel_closed.wait())
-        await asyncio.wait({closed, exit_status}, return_when=asyncio.FIRST_COMPLETED)
+        ends: set[asyncio.Future[Any]] = {closed, exit_status}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         status = await self._status(exit_status)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(closed, _LAST_WORDS_S)  # what it said before it died is still in the socket

@@ -74,4 +74,5 @@ def _offset(to: dict[str, Any] | None) -> int | None:
 
 def _tree_name(error: ConnectError) -> str:
     """The name of the nearest class of the error tree."""
-    return next(cls.__name__ for cls in type(error).__mro__ if getattr(errors, cls.__name__, None) is cls)
+    names = (cls.__name__ for cls in type(error).__mro__ if getattr(errors, cls.__name__, None) is cls)
+    return str(next(names))

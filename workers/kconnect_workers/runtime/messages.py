@@ -13,7 +13,7 @@ import msgspec
 from kconnect.plugins import PluginFault, PluginInfo
 
 
-class Message(msgspec.Struct, frozen=True, tag=True, tag_field="tag", kw_only=True):
+class Message(msgspec.Struct, tag=True, tag_field="tag", kw_only=True):
     """The root of all messages; the tag on the wire is the class name."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -62,7 +62,7 @@ class Offsets:
     def offset(self, partition: SourcePartition) -> dict[str, Any] | None:
         return self.offsets([partition])[0]
 
-    def offsets(self, partitions: list[SourcePartition]) -> list[dict[str, Any] | None]:
+    def offsets(self, partitions: Sequence[SourcePartition]) -> list[dict[str, Any] | None]:
         self.catch_up()
         found = (self._stored.get(partition_key(partition)) for partition in partitions)
         return [None if entry is None else msgspec.json.decode(entry[1]) for entry in found]
@@ -164,8 +164,8 @@ class OffsetTopic:
             raise KafkaException(metadata.error)
         ends = {}
         for partition in metadata.partitions:
-            watermarks = consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=_READ_TIMEOUT_S)
-            low, high = watermarks or (0, 0)
+            place = TopicPartition(self._topic, partition)
+            low, high = consumer.get_watermark_offsets(place, timeout=_READ_TIMEOUT_S)
             ends[partition] = high if high > low else 0
         return ends
 
@@ -248,7 +248,9 @@ class WorkerOffsets:
 
 
 def _bytes(data: str | bytes | None) -> bytes:
-    return data.encode() if isinstance(data, str) else data or b""
+    if data is None:
+        return b""
+    return data.encode() if isinstance(data, str) else data
 
 
 def _check(data: Mapping[str, Any], what: str) -> None:

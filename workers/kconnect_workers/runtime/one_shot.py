@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from kconnect import errors
 from kconnect.errors import ConfigError, ConnectError
@@ -32,7 +32,8 @@ async def ask(launch: Launch, question: ToHost, answer: type[M], *, about: str, 
 
     host = await launch(f"[{about}|{_verb(question)}] ", receive, question)
     try:
-        await asyncio.wait({answered, host.exited}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        outcomes: set[asyncio.Future[Any]] = {answered, host.exited}
+        await asyncio.wait(outcomes, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
     finally:
         if not answered.done():
             host.kill()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from kconnect.converter import Converter, HeaderConverter
 from kconnect.errors import ConfigError
@@ -15,8 +15,6 @@ from kconnect.sink import SinkConnector
 from kconnect.source import SourceConnector
 from kconnect_workers.connector_config import converter_settings
 from kconnect_workers.runtime.plugin_call import plugin_call
-
-T = TypeVar("T")
 
 
 class PluginLoader:
@@ -50,19 +48,19 @@ class PluginLoader:
     def converter(self, role: Literal["key", "value"], props: Mapping[str, str]) -> Converter:
         """The connector's own, or the worker's."""
         settings = converter_settings(role, props, self._worker_props)
-        converter = self._make(PluginKind.CONVERTER, settings.class_name, Converter)
+        converter: Converter = self._make(PluginKind.CONVERTER, settings.class_name, Converter)
         with plugin_call(type(converter), "configure", self._owner):
             converter.configure(settings.props, is_key=role == "key")
         return converter
 
     def header_converter(self, props: Mapping[str, str]) -> HeaderConverter:
         settings = converter_settings("header", props, self._worker_props)
-        converter = self._make(PluginKind.HEADER_CONVERTER, settings.class_name, HeaderConverter)
+        converter: HeaderConverter = self._make(PluginKind.HEADER_CONVERTER, settings.class_name, HeaderConverter)
         with plugin_call(type(converter), "configure", self._owner):
             converter.configure(settings.props)
         return converter
 
-    def _make(self, kind: PluginKind, name: str, contract: type[T]) -> T:
+    def _make(self, kind: PluginKind, name: str, contract: type) -> Any:
         found = self._class([kind], name)
         if not issubclass(found, contract):
             raise ConfigError(f"{name} is no {contract.__name__}")

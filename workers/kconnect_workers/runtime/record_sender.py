@@ -32,7 +32,9 @@ class StoppedError(Exception):
 
 
 class SourceChain(Protocol):
-    """A source connector's transforms."""
+    """A source connector's transforms; `failing` is the class in which the last `apply` failed."""
+
+    failing: type | None
 
     def apply(self, record: SourceRecord) -> SourceRecord | None: ...
 
@@ -124,7 +126,7 @@ class RecordSender:
         try:
             return self._retrying(lambda: chain.apply(original))
         except Exception as e:
-            self._failed(Stage.TRANSFORMATION, type(chain), e, original)
+            self._failed(Stage.TRANSFORMATION, chain.failing or type(chain), e, original)
             return None
 
     def _send_all(
@@ -211,7 +213,7 @@ class RecordSender:
             _ANY_PARTITION if record.partition is None else record.partition,
             on_delivery,
             timestamp=_NOW if record.timestamp is None else record.timestamp,
-            headers=headers or [],
+            headers=[*headers] if headers else [],
         )
 
     def _raw_headers(self, record: SourceRecord) -> RawHeaderList:
@@ -222,7 +224,8 @@ class RecordSender:
     def _send_slowly(self, original: SourceRecord, record: SourceRecord, on_delivery: OnDelivery) -> int:
         """Stage by stage, with retries. How many records were sent: 0 when the failure is tolerated."""
         topic = record.topic
-        stage, plugin = Stage.HEADER_CONVERTER, type(self._header_converter)
+        stage = Stage.HEADER_CONVERTER
+        plugin: type = type(self._header_converter)
         try:
             headers = self._retrying(lambda: self._raw_headers(record))
             stage, plugin = Stage.KEY_CONVERTER, type(self._key_converter)

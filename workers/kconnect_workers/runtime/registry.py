@@ -12,7 +12,6 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -84,13 +83,15 @@ class ProcessRegistry:
 
 def start_time(pid: int) -> str | None:
     """When the process started, in words that no other process of that pid can have; None if there is none."""
-    if sys.platform == "linux":
-        try:
-            stat = Path(f"/proc/{pid}/stat").read_text()
-            boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        except OSError:
-            return None
-        fields = stat.rpartition(")")[2].split()
-        return None if fields[0] == "Z" else f"{boot} {fields[19]}"
-    shown = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S603, S607 - fixed words
-    return shown.stdout.strip() or None
+    proc = Path("/proc")
+    if not (proc / "self/stat").exists():
+        command = ["ps", "-o", "lstart=", "-p", str(pid)]
+        shown = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
+        return shown.stdout.strip() or None
+    try:
+        stat = (proc / str(pid) / "stat").read_text()
+        boot = (proc / "sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return None
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] == "Z" else f"{boot} {fields[19]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kconnect.config import Config
@@ -33,7 +33,8 @@ _SHOWN = 20
 class WorkerSourceTask:
     """Runs one source task. `run` belongs to the task's thread; the rest may be called by the keeper.
 
-    `flush_interval_s` and `flush_timeout_s` are `offset.flush.interval.ms` and `offset.flush.timeout.ms`.
+    `check_lease` is called before anything that others can see. `flush_interval_s` and `flush_timeout_s` are
+    `offset.flush.interval.ms` and `offset.flush.timeout.ms`.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class WorkerSourceTask:
         sender: RecordSender,
         errors: ErrorHandler,
         offsets: Offsets,
+        check_lease: Callable[[], None],
         flush_interval_s: float,
         flush_timeout_s: float,
     ) -> None:
@@ -56,6 +58,7 @@ class WorkerSourceTask:
         self._sender = sender
         self._errors = errors
         self._offsets = offsets
+        self._check_lease = check_lease
         self._flush_interval_s = flush_interval_s
         self._flush_timeout_s = flush_timeout_s
         self._next_flush = 0.0
@@ -120,6 +123,7 @@ class WorkerSourceTask:
         else:
             self._control.report(State.RUNNING)
             batch = self._poll()
+            self._check_lease()
             if batch is None:
                 self._sender.serve()
             else:
@@ -162,12 +166,15 @@ class WorkerSourceTask:
             self._sender.tracker.stored(eligible)
             self._commits += 1
             self._last_offsets = [(str(dict(where)), str(dict(to))) for where, to in list(eligible.values())[:_SHOWN]]
-        with plugin_call(type(self._task), "commit", self._id):
-            self._task.commit()
+        try:
+            with plugin_call(type(self._task), "commit", self._id):
+                self._task.commit()
+        except ConnectError as e:
+            log.error("%s: %s", self._id, e, exc_info=e)
 
     def _finish(self) -> None:
         """Whatever goes wrong here is logged: the outcome of the task is settled."""
-        steps = (
+        steps: Sequence[Callable[[], None]] = (
             lambda: self._sender.flush(self._flush_timeout_s),
             lambda: self._commit_offsets(self._flush_timeout_s),
             self._task.stop,

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 from confluent_kafka import Consumer, KafkaError, Producer
 
 from kconnect import kafka
-from kconnect.errors import ConfigError
+from kconnect.converter import Converter, HeaderConverter
+from kconnect.sink import SinkConnector
 from kconnect.source import SourceConnector, SourceTask
-from kconnect_workers.connector_config import ConnectorConfig
+from kconnect_workers.connector_config import ConnectorConfig, SinkConnectorConfig
 from kconnect_workers.runtime import messages
+from kconnect_workers.runtime.chain import TransformationChain
+from kconnect_workers.runtime.dead_letter_queue import DeadLetterQueue, create_dead_letter_topic
+from kconnect_workers.runtime.errant_records import WorkerErrantRecordReporter
 from kconnect_workers.runtime.error_handling import ErrorHandler, ErrorPolicy, ErrorReporter
 from kconnect_workers.runtime.host import Host
 from kconnect_workers.runtime.messages import RunTask
 from kconnect_workers.runtime.offsets import OffsetLog, Offsets, OffsetTopic, WorkerOffsets
 from kconnect_workers.runtime.plugin_call import plugin_call
 from kconnect_workers.runtime.plugin_loader import PluginLoader
+from kconnect_workers.runtime.record_decoder import RecordDecoder
 from kconnect_workers.runtime.record_sender import RecordSender
+from kconnect_workers.runtime.sink_task import WorkerSinkTask
 from kconnect_workers.runtime.source_task import WorkerSourceTask
+from kconnect_workers.runtime.subscription import ListedTopics, MatchingTopics
 from kconnect_workers.runtime.task_control import TaskControl
 from kconnect_workers.states import TaskId
 from kconnect_workers.worker_config import WorkerConfig
@@ -30,6 +38,10 @@ clients_log = logging.getLogger("kconnect.kafka")
 DEFAULT_OFFSETS_TOPIC = "connect-offsets"
 _READER_GROUP = "connect-offsets-reader"
 
+# Bounds of what librdkafka may hold, which are generous by default: a task holds little of its own.
+_PRODUCER_DEFAULTS = {"buffer.memory": str(32 * 1024 * 1024)}
+_CONSUMER_DEFAULTS = {"queued.max.messages.kbytes": str(16 * 1024)}
+
 
 class WorkerTask(Protocol):
     """A source or sink task with its loop."""
@@ -37,6 +49,12 @@ class WorkerTask(Protocol):
     def run(self) -> None: ...
 
     def stats(self) -> messages.Stats: ...
+
+
+class _Converters(NamedTuple):
+    key: Converter
+    value: Converter
+    header: HeaderConverter
 
 
 class TaskAssembly:
@@ -48,7 +66,8 @@ class TaskAssembly:
         self._run = run
         self._control = control
         self._closing = contextlib.ExitStack()
-        self._loader = PluginLoader(f"task {self.id}", run.worker_props)
+        self._owner = f"task {self.id}"
+        self._loader = PluginLoader(self._owner, run.worker_props)
         self.worker = WorkerConfig.parse(self._loader.resolved(run.worker_props))
         self.connector_props = self._loader.resolved(run.connector_props)
         self.task_props = self._loader.resolved(run.task_props)
@@ -58,27 +77,24 @@ class TaskAssembly:
         """The task, ready to run."""
         if issubclass(self.connector_class, SourceConnector):
             return self._source_task(self.connector_class)
-        raise ConfigError("not a source")
+        return self._sink_task(self.connector_class)
 
     def close(self) -> None:
         self._closing.close()
 
     def _source_task(self, connector_class: type[SourceConnector[Any]]) -> WorkerSourceTask:
-        task = self._new_task(connector_class)
-        producer = self._producer()
+        with plugin_call(connector_class.task, "__init__", self._owner):
+            task = connector_class.task()
+        producer = self._producer(f"connector-producer-{self.id}", self._overrides("producer"))
         errors = self._errors(ConnectorConfig.parse(self.connector_props), reporter=None)
+        converters = self._converters()
         wants_records = type(task).commit_record is not SourceTask.commit_record
-        key_converter = self._loader.converter("key", self.connector_props)
-        value_converter = self._loader.converter("value", self.connector_props)
-        header_converter = self._loader.header_converter(self.connector_props)
-        for converter in (key_converter, value_converter, header_converter):
-            self._closing.callback(converter.close)
         sender = RecordSender(
             producer,
-            key_converter=key_converter,
-            value_converter=value_converter,
-            header_converter=header_converter,
-            chain=None,
+            key_converter=converters.key,
+            value_converter=converters.value,
+            header_converter=converters.header,
+            chain=self._chain(),
             errors=errors,
             stopping=self._control.stopping,
             on_record=task.commit_record if wants_records else None,
@@ -91,13 +107,71 @@ class TaskAssembly:
             sender=sender,
             errors=errors,
             offsets=Offsets(self.id.connector, self._offset_log(producer)),
+            check_lease=self._host.check_lease,
             flush_interval_s=self.worker.offset_flush_interval_ms / 1000,
             flush_timeout_s=self.worker.offset_flush_timeout_ms / 1000,
         )
 
-    def _new_task(self, connector_class: type[SourceConnector[Any]]) -> SourceTask[Any]:
-        with plugin_call(connector_class.task, "__init__", f"task {self.id}"):
-            return connector_class.task()
+    def _sink_task(self, connector_class: type[SinkConnector[Any]]) -> WorkerSinkTask:
+        with plugin_call(connector_class.task, "__init__", self._owner):
+            task = connector_class.task()
+        config = SinkConnectorConfig.parse(self.connector_props)
+        reports = self._dead_letter_queue(config)
+        errors = self._errors(config, reporter=reports)
+        converters = self._converters()
+        decoder = RecordDecoder(
+            key_converter=converters.key,
+            value_converter=converters.value,
+            header_converter=converters.header,
+            chain=self._chain(),
+            errors=errors,
+        )
+        reports_errors = reports is not None or config.errors_log_enable
+        props = {**_CONSUMER_DEFAULTS, **self._consumer_props()}
+        return WorkerSinkTask(
+            self.id,
+            task,
+            props=self.task_props,
+            control=self._control,
+            consumer=kafka.consumer(props, logger=clients_log, error_cb=_log_client_error),
+            cooperative="cooperative" in props.get("partition.assignment.strategy", "").lower(),
+            subscription=ListedTopics(config.topics) if config.topics else MatchingTopics(config.topics_regex),
+            decoder=decoder,
+            errors=errors,
+            reports=reports,
+            errant_record_reporter=WorkerErrantRecordReporter(type(task), errors) if reports_errors else None,
+            check_lease=self._host.check_lease,
+            commit_interval_s=self.worker.offset_flush_interval_ms / 1000,
+        )
+
+    def _converters(self) -> _Converters:
+        converters = _Converters(
+            self._loader.converter("key", self.connector_props),
+            self._loader.converter("value", self.connector_props),
+            self._loader.header_converter(self.connector_props),
+        )
+        for converter in converters:
+            self._closing.callback(converter.close)
+        return converters
+
+    def _chain(self) -> TransformationChain | None:
+        """None when there is nothing to transform."""
+        if not self.connector_props.get("transforms", "").strip():
+            return None
+        chain = TransformationChain.from_props(self.connector_props, self._loader.plugins)
+        self._closing.callback(chain.close)
+        return chain or None
+
+    def _dead_letter_queue(self, config: SinkConnectorConfig) -> DeadLetterQueue | None:
+        topic = config.errors_deadletterqueue_topic_name.strip()
+        if not topic:
+            return None
+        overrides = self._overrides("producer")
+        admin = kafka.admin({**self.worker.client_props("admin"), **self._overrides("admin")}, logger=clients_log)
+        create_dead_letter_topic(admin, topic, config.errors_deadletterqueue_topic_replication_factor)
+        producer = self._producer(f"connector-dlq-producer-{self.id}", overrides)
+        headers = config.errors_deadletterqueue_context_headers_enable
+        return DeadLetterQueue(topic, producer, self.id, headers=headers)
 
     def _errors(self, config: ConnectorConfig, reporter: ErrorReporter | None) -> ErrorHandler:
         timeout_ms = config.errors_retry_timeout
@@ -114,10 +188,17 @@ class TaskAssembly:
         prefix = f"{client}.override."
         return {k.removeprefix(prefix): v for k, v in self.connector_props.items() if k.startswith(prefix)}
 
-    def _producer(self) -> Producer:
-        client_id = f"connector-producer-{self.id}"
-        props = {"client.id": client_id, **self.worker.client_props("producer"), **self._overrides("producer")}
+    def _producer(self, client_id: str, overrides: Mapping[str, str]) -> Producer:
+        props = {**_PRODUCER_DEFAULTS, "client.id": client_id, **self.worker.client_props("producer"), **overrides}
         return kafka.producer(props, logger=clients_log, error_cb=_log_client_error)
+
+    def _consumer_props(self) -> dict[str, str]:
+        return {
+            "group.id": f"connect-{self.id.connector}",
+            "client.id": f"connector-consumer-{self.id}",
+            **self.worker.client_props("consumer"),
+            **self._overrides("consumer"),
+        }
 
     def _offset_log(self, producer: Producer) -> OffsetLog:
         """Offsets are written by the records' producer, unless the connector has changed that for its own ends."""

@@ -157,11 +157,12 @@ class ZygoteClient:
         self.kill()
         status = await asyncio.get_running_loop().run_in_executor(None, process.wait)
         stderr.drain()
-        error = ConnectError(f"the zygote was {describe_exit(status)} ({reason}){_printed(stderr.text)}")
+        was_up = self._ready is not None and self._ready.done() and self._ready.exception() is None
+        error = ConnectError(f"the zygote is gone: {describe_exit(status)} ({reason}){_printed(stderr.text)}")
         for waiting in [self._ready, *self._forks.values()]:
             if waiting is not None and not waiting.done():
                 waiting.set_exception(error)
-        if not self._stopping:
+        if was_up and not self._stopping:
             self._on_died()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from kconnect.config import Config, key
 from kconnect.record import SourceRecord
@@ -44,7 +45,7 @@ class CountingTask(SourceTask[CountingConfig]):
 
     def commit(self) -> None:
         if self._config.commit_file is not None:
-            with open(self._config.commit_file, "a") as file:
+            with Path(self._config.commit_file).open("a") as file:
                 file.write("commit\n")
 
     def stop(self) -> None:

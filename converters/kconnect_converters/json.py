@@ -140,12 +140,18 @@ class JsonConverter(Converter, HeaderConverter):
         return self._envelope_deserializer()
 
     def _plain_deserializer(self, schema: Schema | None) -> Deserializer:
-        decode = self._decoder(schema)
+        """Blank data is null, as in Kafka."""
+        decode, reader = self._decoder(schema), self._reader
 
         def deserialize(data: bytes | None, headers: RawHeaders | None) -> SchemaAndValue:
             if data is None:
                 return SchemaAndValue(None, None)
-            return SchemaAndValue(schema, decode(data))
+            try:
+                return SchemaAndValue(schema, decode(data))
+            except DataError:
+                if data.strip():
+                    raise
+                return SchemaAndValue(schema, reader.value(schema, None))
 
         return deserialize
 

@@ -38,10 +38,7 @@ _REFUSALS: Final = (ValueError, TypeError, RecursionError, DataError)
 
 
 def parse(data: bytes) -> Any:
-    """The JSON in `data`: integers exact, other numbers as Decimal; None for blank data. DataError for anything
-    but one JSON value."""
-    if not data or data.isspace():
-        return None
+    """The JSON in `data`: integers exact, other numbers as Decimal. DataError for anything but one JSON value."""
     try:
         return json.loads(data, parse_float=Decimal, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

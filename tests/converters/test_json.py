@@ -254,7 +254,8 @@ def test_a_bad_record_does_not_spoil_the_next() -> None:
     assert good is not None
     deserialize = converter.deserializer("t")
     deserialize(good, None)
-    for bad in (good[:-1], good + b"}", good.replace(b'{"id":1', b'{"id":nul'), b"", b"{}", b"\xff"):
+    empty = good.partition(b'"payload":')[0] + b'"payload":}'
+    for bad in (empty, good[:-1], good + b"}", good.replace(b'{"id":1', b'{"id":nul'), b"", b"{}", b"\xff"):
         with pytest.raises(DataError):
             deserialize(bad, None)
         assert deserialize(good, None) == (ORDER, {"id": 1, "day": None, "items": []})
@@ -313,6 +314,13 @@ def test_the_content_of_a_given_schema_needs_no_envelope() -> None:
     content = '{"type":"struct","fields":[{"field":"a","type":"int32"}]}'
     read = configured(schema_content=content).to_connect_data("t", b'{"a":1}')
     assert read == (Schema(Type.STRUCT, fields={"a": INT32_SCHEMA}), {"a": 1})
+
+
+@pytest.mark.parametrize("blank", [b"", b" ", b"\n"])
+def test_blank_data_without_an_envelope_is_null(blank: bytes) -> None:
+    assert configured(schemas_enable="false").to_connect_data("t", blank) == (None, None)
+    with pytest.raises(DataError):
+        configured().to_connect_data("t", blank)
 
 
 def test_a_tombstone_stays_one() -> None:

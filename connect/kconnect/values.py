@@ -102,17 +102,24 @@ class _Parser:
                 return self._map()
         except (DataError, RecursionError):
             self.at = start
+        else:
+            self._skip_blanks()
         return self._scalar(embedded)
 
     def _take(self, expected: str) -> bool:
         """Step over the next token if it is `expected`, blanks around it apart."""
-        at = self.at
-        while at < len(self.tokens) - 1 and not self.tokens[at].strip():
-            at += 1
-        if at < len(self.tokens) and self.tokens[at].strip() == expected:
-            self.at = at + 1
+        start = self.at
+        self._skip_blanks()
+        if self.at < len(self.tokens) and self.tokens[self.at].strip() == expected:
+            self.at += 1
             return True
+        self.at = start
         return False
+
+    def _skip_blanks(self) -> None:
+        """To the next token that is not blank, or to the last."""
+        while self.at < len(self.tokens) - 1 and not self.tokens[self.at].strip():
+            self.at += 1
 
     def _quoted(self) -> SchemaAndValue:
         start = self.at
@@ -254,7 +261,7 @@ def _to_integer(target: Schema, source: Schema | None, value: Any) -> Any:
 
 def _to_float(target: Schema, source: Schema | None, value: Any) -> float:
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-        number = float(value)
+        number = float(Decimal(value))  # an int too large for a float becomes an infinity by way of Decimal
     elif isinstance(value, str) and (parsed := read_decimal(value)) is not None:
         number = float(parsed)
     else:
@@ -273,7 +280,7 @@ def _to_bytes(target: Schema, source: Schema | None, value: Any) -> Any:
     if isinstance(value, Decimal):
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
-        number = float(value)
+        number = float(Decimal(value))
         if number - number != 0.0:
             raise _impossible(value, target)
         return Decimal(float_text(number))

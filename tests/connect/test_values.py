@@ -49,6 +49,11 @@ def test_what_nests_too_deeply_or_does_not_end_is_text(text: str) -> None:
     assert parse_string(text) == (STRING_SCHEMA, text)
 
 
+@pytest.mark.parametrize("text", [' "abc"', "  :", ' "', "a [1]", '"[1]"'])
+def test_text_that_is_nothing_else_stays_whole(text: str) -> None:
+    assert parse_string(text) == (STRING_SCHEMA, text)
+
+
 @given(st.integers(-(1 << 63), (1 << 63) - 1))
 def test_integers_survive_as_text(number: int) -> None:
     assert parse_string(value_text(None, number)).value == number
@@ -129,6 +134,7 @@ def test_schemas_are_inferred_where_they_can_be(value: Any, schema: Schema | Non
         (INT64_SCHEMA, 1e300, (1 << 63) - 1),
         (INT64_SCHEMA, -1e300, -(1 << 63)),
         (FLOAT32_SCHEMA, 1e39, math.inf),
+        (FLOAT64_SCHEMA, 10**400, math.inf),
         (STRING_SCHEMA, [1, "a"], '[1,"a"]'),
         (STRING_SCHEMA, date(2020, 1, 2), "2020-01-02"),
         (BOOLEAN_SCHEMA, "true", True),

@@ -27,7 +27,7 @@ from kconnect_workers.connector_config import (
     converter_settings,
     sink_topic_errors,
 )
-from kconnect_workers.plugin_keys import CONVERTERS, FrameworkKeys, plugin_def
+from kconnect_workers.plugin_keys import CONVERTERS, FrameworkKeys, plugin_def, versioned
 from kconnect_workers.runtime.messages import ConfigInfos, ConfigKeyInfo
 from kconnect_workers.topic_creation import topic_creation_rules
 
@@ -102,7 +102,13 @@ class _Validation:
         info = self._connector_info()
         mismatch = self._version_mismatch(info)
         if mismatch is not None:
-            self._take(ConnectorConfig.config_def, ConnectorConfig.config_def.validate(self.props))
+            keys = ConfigDef(
+                versioned(key, "connector.class", self.props["connector.class"], info)
+                if key.name == "connector.plugin.version"
+                else key
+                for key in ConnectorConfig.config_def.keys.values()
+            )
+            self._take(keys, keys.validate(self.props))
             self._refuse("connector.class", mismatch)
             self._refuse("connector.plugin.version", mismatch)
             return
@@ -172,7 +178,7 @@ class _Validation:
         try:
             topic_creation_rules(self.props)
         except ConfigError as e:
-            self._refuse(e.key or "topic.creation.groups", str(e))
+            self._refuse("topic.creation.groups", str(e))  # keys of groups are not listed, as in Kafka
         enabled = self.worker_props.get("exactly.once.source.support", "disabled").strip().lower() == "enabled"
         if self.props.get("exactly.once.support", "").strip().lower() == "required":
             support = connector.exactly_once_support(self.props) if enabled else None
@@ -212,7 +218,7 @@ class _Validation:
             given = {k.removeprefix(prefix): v for k, v in self.props.items() if k.startswith(prefix)}
             if not given:
                 continue
-            keys = ConfigDef(_override_key(prefix + name) for name in sorted(given))
+            keys = ConfigDef(_override_key(prefix, name) for name in sorted(given))
             self._take(keys, keys.validate(self.props))
             for name, reason in policy.refused(client, given).items():
                 self._refuse(prefix + name, reason)
@@ -239,9 +245,14 @@ def _prefixed(prefix: str, keys: Iterable[ConfigKey]) -> Iterable[ConfigKey]:
 _SECRET = ("password", "jaas", "secret", ".key")
 
 
-def _override_key(name: str) -> ConfigKey:
-    type_ = Type.PASSWORD if any(word in name for word in _SECRET) else Type.STRING
-    return ConfigKey(name=name, type=type_, default=None, doc="A setting of the connector's own Kafka client.")
+def _override_key(prefix: str, name: str) -> ConfigKey:
+    return ConfigKey(
+        name=prefix + name,
+        type=Type.PASSWORD if any(word in name for word in _SECRET) else Type.STRING,
+        default=None,
+        display_name=name,
+        doc="A setting of the connector's own Kafka client.",
+    )
 
 
 def _conceal(found: str, variable: str, values: Iterable[ConfigValue]) -> None:

@@ -94,10 +94,10 @@ class FrameworkKeys:
             return replace(key, default=inherited, recommender=_Names(self._plugins, kind))
         owner = key.name.removesuffix(".plugin.version")
         if owner == "connector":
-            return _versioned(key, "connector.class", self._props.get("connector.class"), self._connector)
+            return versioned(key, "connector.class", self._props.get("connector.class"), self._connector)
         if owner in CONVERTERS:
             settings = converter_settings(CONVERTERS[owner][0], self._props, self._worker_props)
-            return _versioned(key, owner, settings.class_name, self._classes.find(owner, settings.class_name))
+            return versioned(key, owner, settings.class_name, self._classes.find(owner, settings.class_name))
         return key
 
     def _aliases(self, aliased: Aliased) -> Iterator[str]:
@@ -136,7 +136,7 @@ class FrameworkKeys:
             width=Width.LONG,
             display_name=f"{aliased.noun} version for {alias}",
         )
-        self.keys.define(type_of, _versioned(version_of, type_key, chosen, info))
+        self.keys.define(type_of, versioned(version_of, type_key, chosen, info))
         if info is None:
             return
         try:
@@ -213,7 +213,7 @@ class _Names:
         return True
 
 
-def _versioned(key: ConfigKey, owner: str, chosen: Any, info: PluginInfo | None) -> ConfigKey:
+def versioned(key: ConfigKey, owner: str, chosen: Any, info: PluginInfo | None) -> ConfigKey:
     """The version key of the plugin that `chosen` names, with the version that is installed."""
     if info is None:
         return key

@@ -7,7 +7,7 @@ import re
 from kconnect.errors import ConfigError
 
 _PARTS = re.compile(r"\d+|[A-Za-z]+")
-_RANGE = re.compile(r"([\[(])\s*([^,\[\]()]*?)\s*(,?)\s*([^,\[\]()]*?)\s*([\])])")
+_RANGE = re.compile(r"([\[(])([^,\[\]()]*)(?:,([^,\[\]()]*))?([\])])")
 
 
 def matches(wanted: str, version: str) -> bool:
@@ -29,12 +29,12 @@ def matches(wanted: str, version: str) -> bool:
 
 
 def _within(found: re.Match[str], version: str) -> bool:
-    opening, low, comma, high, closing = found.groups()
+    opening, low, high, closing = found.groups()
     place = _order(version)
-    if not comma:
+    if high is None:
         return place == _order(low)
-    above = not low or place > _order(low) or (opening == "[" and place == _order(low))
-    below = not high or place < _order(high) or (closing == "]" and place == _order(high))
+    above = not low.strip() or place > _order(low) or (opening == "[" and place == _order(low))
+    below = not high.strip() or place < _order(high) or (closing == "]" and place == _order(high))
     return above and below
 
 

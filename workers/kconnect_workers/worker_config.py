@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from kconnect.config import HIGH, LOW, Config, ConfigError, Range, Type, ValidList, key
 from kconnect.plugins import PluginKind, Plugins
-from kconnect.validators import CaseInsensitiveValidString, ValidString, nearest
+from kconnect.validators import CaseInsensitiveValidString, nearest
 
 Long = Annotated[int, Type.LONG]
 Millis = Annotated[int, Type.LONG, Range(0)]
@@ -32,12 +32,6 @@ PASSED_ON = (
 """Beginnings of keys that someone else reads: Kafka clients, converters, providers, the REST server, topics."""
 
 
-def positive_or_broker_default(name: str, value: Any) -> None:
-    """A count of at least one, or -1 for the broker's default."""
-    if value is None or (value < 1 and value != -1):
-        raise ConfigError("must be at least 1, or -1 for the broker's default", key=name, value=value)
-
-
 class Listener(NamedTuple):
     """Where REST listens; port 0 lets the system choose."""
 
@@ -47,7 +41,7 @@ class Listener(NamedTuple):
 
 
 class WorkerConfig(Config):
-    """The keys that every worker takes. Parse a subclass: `StandaloneConfig` or `DistributedConfig`."""
+    """The keys that every worker takes. Parse a subclass: `StandaloneConfig`, or `DistributedConfig`."""
 
     bootstrap_servers: list[str] | None = key(
         default=None,
@@ -112,6 +106,9 @@ class WorkerConfig(Config):
     connector_client_config_override_policy: str = key(
         default="All",
         doc="Which client settings connectors may override: All, None, Principal, or another policy's class.",
+    )
+    connector_client_config_override_allowlist: list[str] = key(
+        default=[], importance=LOW, doc="With the policy Allowlist, the client settings that connectors may override."
     )
     topic_tracking_enable: bool = key(default=True, importance=LOW, doc="Remember which topics each connector uses.")
     topic_tracking_allow_reset: bool = key(
@@ -297,116 +294,4 @@ class StandaloneConfig(WorkerConfig):
                 "is required with bootstrap.servers",
                 key="offset.storage.file.filename",
                 suggestion="name a file that the worker may write",
-            )
-
-
-_SIGNATURES = ("HmacMD5", "HmacSHA1", "HmacSHA224", "HmacSHA256", "HmacSHA384", "HmacSHA512")
-
-
-class DistributedConfig(WorkerConfig):
-    """A worker of a pool."""
-
-    group_id: str | None = key(importance=HIGH, doc="Name of the pool: workers with the same one share the work.")
-    session_timeout_ms: int = key(
-        default=10000,
-        importance=HIGH,
-        doc="A worker that was silent for so long, in milliseconds, is taken for dead.",
-    )
-    rebalance_timeout_ms: int = key(
-        default=60000, importance=HIGH, doc="How long workers may take to join a rebalance, in milliseconds."
-    )
-    heartbeat_interval_ms: int = key(
-        default=3000, importance=HIGH, doc="How often a worker says that it lives, in milliseconds."
-    )
-    connect_protocol: Annotated[str, CaseInsensitiveValidString("EAGER", "COMPATIBLE", "SESSIONED")] = key(
-        default="sessioned", importance=LOW, doc="How the pool shares work, by Kafka Connect's names."
-    )
-    scheduled_rebalance_max_delay_ms: Annotated[int, Range(0, 2**31 - 1)] = key(
-        default=300000,
-        importance=LOW,
-        doc="How long the work of a worker that left waits for it to come back, in milliseconds.",
-    )
-    worker_sync_timeout_ms: int = key(
-        default=3000,
-        doc="How long a worker that is behind the config topic may take to catch up before it leaves the group.",
-    )
-    worker_unsync_backoff_ms: int = key(
-        default=300000, doc="How long a worker that could not catch up stays out of the group, in milliseconds."
-    )
-    client_id: str = key(default="", importance=LOW, doc="Name that the worker's clients give to the brokers.")
-    request_timeout_ms: Annotated[int, Range(0)] = key(
-        default=40000, doc="How long a request to a broker may take, in milliseconds."
-    )
-    retry_backoff_ms: Millis = key(
-        default=100, importance=LOW, doc="Wait before a failed request is tried again, in milliseconds."
-    )
-    metadata_max_age_ms: Millis = key(
-        default=300000, importance=LOW, doc="Age at which metadata is asked for anew, in milliseconds."
-    )
-    metadata_recovery_strategy: Annotated[str, CaseInsensitiveValidString("NONE", "REBOOTSTRAP")] = key(
-        default="rebootstrap", importance=LOW, doc="What to do when no known broker answers."
-    )
-
-    offset_storage_topic: str = key(importance=HIGH, doc="Topic that holds source offsets.")
-    offset_storage_partitions: int = key(
-        default=25,
-        importance=LOW,
-        validator=positive_or_broker_default,
-        doc="Partitions of the offsets topic, when it is created; -1 for the broker's default.",
-    )
-    offset_storage_replication_factor: Short = key(
-        default=3,
-        importance=LOW,
-        validator=positive_or_broker_default,
-        doc="Replication factor of the offsets topic, when it is created; -1 for the broker's default.",
-    )
-    config_storage_topic: str = key(importance=HIGH, doc="Topic that holds connector configs.")
-    config_storage_replication_factor: Short = key(
-        default=3,
-        importance=LOW,
-        validator=positive_or_broker_default,
-        doc="Replication factor of the config topic, when it is created; -1 for the broker's default.",
-    )
-    status_storage_topic: str = key(importance=HIGH, doc="Topic that holds the states of connectors and tasks.")
-    status_storage_partitions: int = key(
-        default=5,
-        importance=LOW,
-        validator=positive_or_broker_default,
-        doc="Partitions of the status topic, when it is created; -1 for the broker's default.",
-    )
-    status_storage_replication_factor: Short = key(
-        default=3,
-        importance=LOW,
-        validator=positive_or_broker_default,
-        doc="Replication factor of the status topic, when it is created; -1 for the broker's default.",
-    )
-
-    exactly_once_source_support: Annotated[str, CaseInsensitiveValidString("DISABLED", "PREPARING", "ENABLED")] = key(
-        default="disabled",
-        importance=HIGH,
-        doc="Whether source connectors write in transactions: disabled, preparing (while a pool is rolled), enabled.",
-    )
-    inter_worker_key_generation_algorithm: Annotated[str, ValidString(*_SIGNATURES)] = key(
-        default="HmacSHA256", importance=LOW, doc="How keys for requests between workers are made."
-    )
-    inter_worker_key_size: int | None = key(
-        default=None, importance=LOW, doc="Size of those keys in bits; the algorithm's own if not given."
-    )
-    inter_worker_key_ttl_ms: Annotated[int, Range(0, 2**31 - 1)] = key(
-        default=3600000, importance=LOW, doc="How long such a key is used, in milliseconds; 0 for ever."
-    )
-    inter_worker_signature_algorithm: Annotated[str, ValidString(*_SIGNATURES)] = key(
-        default="HmacSHA256", importance=LOW, doc="How requests between workers are signed."
-    )
-    inter_worker_verification_algorithms: Annotated[list[str], ValidList(*_SIGNATURES, allow_empty=False)] = key(
-        default=["HmacSHA256"], importance=LOW, doc="Signatures that are accepted from other workers."
-    )
-
-    def _check(self) -> None:
-        signature = self.inter_worker_signature_algorithm
-        if signature not in self.inter_worker_verification_algorithms:
-            raise ConfigError(
-                "is not among inter.worker.verification.algorithms, so no worker would accept its own requests",
-                key="inter.worker.signature.algorithm",
-                value=signature,
             )

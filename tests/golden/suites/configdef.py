@@ -30,8 +30,9 @@ from kconnect_workers.connector_config import (
     SourceConnectorConfig,
     sink_topic_errors,
 )
+from kconnect_workers.distributed_config import DistributedConfig
 from kconnect_workers.plugin_keys import PluginClasses, plugin_def
-from kconnect_workers.worker_config import DistributedConfig, StandaloneConfig, WorkerConfig
+from kconnect_workers.worker_config import StandaloneConfig, WorkerConfig
 
 FRAMEWORK = {
     "ConnectorConfig": ConnectorConfig,

@@ -1,0 +1,163 @@
+"""The settings of workers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kconnect.errors import ConfigError
+from kconnect.plugins import Plugins
+from kconnect_workers.distributed_config import DistributedConfig
+from kconnect_workers.worker_config import Listener, StandaloneConfig, WorkerConfig
+
+CONVERTERS = {"key.converter": "StringConverter", "value.converter": "JsonConverter"}
+POOL = CONVERTERS | {
+    "bootstrap.servers": "a:9092,b:9092",
+    "group.id": "pool",
+    "offset.storage.topic": "o",
+    "config.storage.topic": "c",
+    "status.storage.topic": "s",
+}
+
+
+def test_the_least_a_standalone_worker_needs_gives_it_a_log_of_its_own_on_loopback() -> None:
+    config = StandaloneConfig.parse(CONVERTERS)
+    assert config.is_embedded
+    assert config.rest_listeners() == [Listener("http", "127.0.0.1", 8083)]
+    assert config.embedded_log_listeners == ["PLAINTEXT://127.0.0.1:0"]
+    assert (config.task_isolation, config.rest_show_passwords) == ("process", False)
+
+
+def test_an_outside_kafka_needs_a_file_for_offsets() -> None:
+    outside = CONVERTERS | {"bootstrap.servers": "a:9092"}
+    with pytest.raises(ConfigError, match=r"offset\.storage\.file\.filename: is required with bootstrap\.servers"):
+        StandaloneConfig.parse(outside)
+    config = StandaloneConfig.parse(outside | {"offset.storage.file.filename": "/tmp/offsets"})
+    assert not config.is_embedded
+    assert config.bootstrap_servers == ["a:9092"]
+
+
+@pytest.mark.parametrize("missing", ["key.converter", "value.converter", "group.id", "offset.storage.topic"])
+def test_what_a_pool_needs_is_named_when_it_is_missing(missing: str) -> None:
+    with pytest.raises(ConfigError, match="is required") as caught:
+        DistributedConfig.parse({name: value for name, value in POOL.items() if name != missing})
+    assert caught.value.key == missing
+
+
+@pytest.mark.parametrize(
+    ("props", "message"),
+    [
+        ({"offset.storage.partitions": "0"}, "must be at least 1, or -1"),
+        ({"status.storage.replication.factor": "-2"}, "must be at least 1, or -1"),
+        ({"connect.protocol": "v9"}, "allowed: EAGER, COMPATIBLE, SESSIONED"),
+        ({"inter.worker.verification.algorithms": "HmacSHA1"}, "is not among inter.worker.verification.algorithms"),
+        ({"task.isolation": "thread"}, "allowed: process, shared"),
+        ({"listeners": ""}, "must list at least one item"),
+    ],
+)
+def test_wrong_settings_are_refused(props: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        DistributedConfig.parse(POOL | props)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "listener"),
+    [
+        ("http://127.0.0.1:0", Listener("http", "127.0.0.1", 0)),
+        ("HTTPS://Host:8443", Listener("https", "host", 8443)),
+        ("http://:8083", Listener("http", "0.0.0.0", 8083)),
+        ("http://[::1]:80", Listener("http", "::1", 80)),
+    ],
+)
+def test_listeners_are_urls(url: str, listener: Listener) -> None:
+    assert StandaloneConfig.parse(CONVERTERS | {"listeners": url}).rest_listeners() == [listener]
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("localhost:8083", "begins with neither http:// nor https://"),
+        ("ftp://a:1", "begins with neither http:// nor https://"),
+        ("http://a", "names no port"),
+        ("http://a:b", "is not a URL"),
+        ("http://a:99999", "is not a URL"),
+    ],
+)
+def test_a_listener_that_rest_cannot_serve_says_how_to_write_it(url: str, reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason) as caught:
+        StandaloneConfig.parse(CONVERTERS | {"listeners": url}).rest_listeners()
+    assert (caught.value.key, caught.value.suggestion) == ("listeners", "write it like http://127.0.0.1:8083")
+
+
+def test_keys_that_nobody_reads_are_told_with_the_nearest() -> None:
+    config = StandaloneConfig.parse(
+        CONVERTERS
+        | {
+            "ofset.flush.interval.ms": "1",
+            "zzz": "1",
+            "value.converter.schemas.enable": "false",
+            "producer.linger.ms": "5",
+            "config.providers.file.class": "FileConfigProvider",
+            "sasl.mechanism": "PLAIN",
+        }
+    )
+    assert config.unknown_keys() == [
+        "ofset.flush.interval.ms is not a setting of a worker and has no effect"
+        " (did you mean offset.flush.interval.ms or offset.flush.timeout.ms?)",
+        "zzz is not a setting of a worker and has no effect",
+    ]
+
+
+def test_clients_inherit_security_and_take_their_own_settings_over_it() -> None:
+    config = DistributedConfig.parse(
+        POOL
+        | {
+            "security.protocol": "SASL_SSL",
+            "sasl.mechanism": "PLAIN",
+            "producer.linger.ms": "5",
+            "producer.sasl.mechanism": "SCRAM-SHA-256",
+            "offset.flush.interval.ms": "1",
+        }
+    )
+    assert config.client_props("producer") == {
+        "bootstrap.servers": "a:9092,b:9092",
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-256",
+        "linger.ms": "5",
+    }
+    assert "linger.ms" not in config.client_props("consumer")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "suggestion"),
+    [
+        ("key.converter", "JsonConvertor", "JsonConverter"),
+        ("header.converter", "SimpleHeader", None),
+        ("value.converter", "org.apache.kafka.connect.transforms.RegexRouter", None),
+        ("connector.client.config.override.policy", "Nothing", None),
+    ],
+)
+def test_classes_that_no_plugin_has_are_refused(key: str, value: str, suggestion: str | None) -> None:
+    plugins = Plugins.discover()
+    StandaloneConfig.parse(CONVERTERS).check_plugins(plugins)
+    config = StandaloneConfig.parse(CONVERTERS | {key: value})
+    if key == "header.converter":
+        config.check_plugins(plugins)  # Kafka's alias of SimpleHeaderConverter
+        return
+    with pytest.raises(ConfigError) as caught:
+        config.check_plugins(plugins)
+    assert (caught.value.key, caught.value.value) == (key, value)
+    assert suggestion is None or suggestion in str(caught.value.suggestion)
+
+
+@pytest.mark.parametrize("config", [StandaloneConfig, DistributedConfig])
+def test_every_key_is_documented(config: type[WorkerConfig]) -> None:
+    undocumented = [key.name for key in config.config_def.keys.values() if not key.doc.endswith(".")]
+    assert undocumented == []
+
+
+def test_secrets_in_a_workers_settings_do_not_print() -> None:
+    props: dict[str, Any] = CONVERTERS | {"sasl.jaas.config": "user=me password=s3cret"}
+    assert "s3cret" not in repr(StandaloneConfig.parse(props))

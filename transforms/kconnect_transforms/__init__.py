@@ -23,10 +23,18 @@ def _two(module: str, name: str) -> list[Plugin]:
 def register_transforms() -> list[Plugin]:
     return [
         *_two("cast", "Cast"),
+        _one("drop_headers", "DropHeaders"),
         *_two("extract_field", "ExtractField"),
+        _one("filter", "Filter"),
+        *_two("flatten", "Flatten"),
+        *_two("header_from", "HeaderFrom"),
+        *_two("hoist_field", "HoistField"),
         *_two("insert_field", "InsertField"),
-        *_two("replace_field", "ReplaceField"),
+        _one("insert_header", "InsertHeader"),
+        *_two("mask_field", "MaskField"),
         _one("regex_router", "RegexRouter"),
+        *_two("replace_field", "ReplaceField"),
+        *_two("set_schema_metadata", "SetSchemaMetadata"),
         _one("value_to_key", "ValueToKey"),
     ]
 

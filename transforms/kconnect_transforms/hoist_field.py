@@ -1,0 +1,45 @@
+"""HoistField: wraps the whole key or value in a struct or map of one field."""
+
+from __future__ import annotations
+
+from kconnect.config import MEDIUM, Config, key
+from kconnect.errors import DataError
+from kconnect.projection import Column, Kind, NotProjectableError, Projection, Side
+from kconnect.schema import Schema, Type
+from kconnect.transform import ProjectedTransform
+from kconnect_transforms.sides import OnKey, OnValue
+
+
+class HoistFieldConfig(Config):
+    field: str = key(importance=MEDIUM, doc="The name of the one field.")
+
+
+class HoistField(ProjectedTransform[HoistFieldConfig]):
+    """Null is wrapped too, where the schema allows it."""
+
+    side: Side
+
+    def configure(self, config: HoistFieldConfig) -> None:
+        self._field = config.field
+
+    def project(self, projection: Projection) -> None:
+        part = projection.part(self.side)
+        if part.kind is Kind.UNKNOWN:
+            raise NotProjectableError
+        schema = part.schema
+        if schema is None:
+            projection.set_map(self.side, projection.local(f"{{{self._field!r}: {part.expression}}}"))
+            return
+        if part.kind is Kind.NULL and not schema.optional:
+            raise DataError(f"the {self.side} is null, but its schema does not allow that in field {self._field!r}")
+        column = Column(projection.local(part.expression), schema)
+        hoisted = Schema(Type.STRUCT, fields={self._field: schema})
+        projection.set_struct(self.side, hoisted, {self._field: column})
+
+
+class HoistFieldKey(OnKey, HoistField):
+    """Wraps the key."""
+
+
+class HoistFieldValue(OnValue, HoistField):
+    """Wraps the value."""

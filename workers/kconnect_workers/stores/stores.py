@@ -52,8 +52,7 @@ class Stores:
 
     async def start(self) -> None:
         """Read what is stored."""
-        await self.configs.start()
-        await self.statuses.start()
+        await asyncio.gather(self.configs.start(), self.statuses.start())
 
     async def stop(self) -> None:
         """May be called twice."""

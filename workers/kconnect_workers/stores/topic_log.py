@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
@@ -20,19 +23,21 @@ _POLL_SECONDS = 0.1
 _BATCH = 500
 _BROKER_SECONDS = 30.0
 
+T = TypeVar("T")
+
 _Partition = tuple[str, int]
 
 
 class TopicLogs:
     """The entry logs of a worker. `client_props` are Java client settings, `bootstrap.servers` among them.
 
-    Belongs to one event loop; librdkafka's handles may be called from any thread, and blocking calls are made in
-    others than the loop's.
+    Belongs to one event loop. The consumer belongs to the reader's thread (it serves one caller at a time, and would
+    keep others waiting for as long as it polls): what is asked of it is put into a queue.
     """
 
     def __init__(self, client_props: Mapping[str, str]) -> None:
         self._props = dict(client_props)
-        self._consumer: Consumer | None = None
+        self._questions: queue.SimpleQueue[Callable[[Consumer], None]] = queue.SimpleQueue()
         self._producer: Producer | None = None
         self._reader: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -46,8 +51,9 @@ class TopicLogs:
 
     async def stop(self) -> None:
         """Logs end with what they have read. May be called twice."""
-        self._stopping.set()
         if self._reader is not None:
+            self._stopping.set()
+            self._questions.put(lambda _: None)
             await asyncio.to_thread(self._reader.join)
         for _, waiter in self._waiters:
             waiter.cancel()
@@ -55,22 +61,10 @@ class TopicLogs:
     async def follow(self, topic: str, apply: Apply) -> None:
         """Apply what is in `topic`, and all that comes; returns when what is there now has been applied."""
         self._applies[topic] = apply
-        consumer = self._open_consumer()
-        try:
-            partitions = await asyncio.to_thread(_assign, consumer, topic)
-        except KafkaException as e:
-            raise ConnectError(f"topic {topic} cannot be read: {e.args[0].str()}") from e
-        for partition in partitions:
-            self._positions.setdefault((topic, partition), 0)
-        await self.read_to_end(topic)
+        await self._reached(await self._ask(partial(_assign, topic=topic), f"topic {topic} cannot be read"))
 
     async def read_to_end(self, topic: str) -> None:
-        partitions = [partition for name, partition in self._positions if name == topic]
-        try:
-            ends = await asyncio.to_thread(_ends, self._open_consumer(), topic, partitions)
-        except KafkaException as e:
-            raise ConnectError(f"the end of topic {topic} cannot be found: {e.args[0].str()}") from e
-        await self._reached(ends)
+        await self._reached(await self._ask(partial(_ends, topic=topic), f"topic {topic} cannot be read"))
 
     async def append(self, topic: str, entries: Sequence[Entry]) -> None:
         """Returns when every entry is acknowledged by the broker and applied here."""
@@ -96,9 +90,27 @@ class TopicLogs:
     def _has_reached(self, ends: Mapping[_Partition, int]) -> bool:
         return all(self._positions.get(partition, 0) >= end for partition, end in ends.items())
 
-    def _open_consumer(self) -> Consumer:
-        if self._consumer is None:
-            self._consumer = kafka.consumer(
+    async def _ask(self, question: Callable[[Consumer], T], failure: str) -> T:
+        """Have the reader's thread ask the consumer. ConnectError, beginning with `failure`, when that fails."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+
+        def ask(consumer: Consumer) -> None:
+            try:
+                result = question(consumer)
+            except KafkaException as e:
+                error = ConnectError(f"{failure}: {e.args[0].str()}")
+                loop.call_soon_threadsafe(_settle, answer, lambda: answer.set_exception(error))
+            else:
+                loop.call_soon_threadsafe(_settle, answer, lambda: answer.set_result(result))
+
+        self._start_reader(loop)
+        self._questions.put(ask)
+        return await answer
+
+    def _start_reader(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._reader is None:
+            consumer = kafka.consumer(
                 {
                     **known(self._props, "consumer"),
                     "group.id": "kconnect-worker",  # needed to assign by hand; nothing is committed
@@ -107,12 +119,8 @@ class TopicLogs:
                 },
                 logger=_logger,
             )
-            loop = asyncio.get_running_loop()
-            self._reader = threading.Thread(
-                target=self._read, args=(self._consumer, loop), name="topic-logs", daemon=True
-            )
+            self._reader = threading.Thread(target=self._read, args=(consumer, loop), name="topic-logs", daemon=True)
             self._reader.start()
-        return self._consumer
 
     def _open_producer(self) -> Producer:
         if self._producer is None:
@@ -122,6 +130,9 @@ class TopicLogs:
     def _read(self, consumer: Consumer, loop: asyncio.AbstractEventLoop) -> None:
         """The reader's thread."""
         while not self._stopping.is_set():
+            if not self._questions.empty() or not consumer.assignment():
+                self._questions.get()(consumer)
+                continue
             first = consumer.poll(_POLL_SECONDS)
             if first is not None:
                 loop.call_soon_threadsafe(self._deliver, [first, *consumer.consume(_BATCH, 0)])
@@ -171,21 +182,27 @@ class _TopicLog:
         """The reader is shared: `TopicLogs.stop` ends it."""
 
 
-def _assign(consumer: Consumer, topic: str) -> list[int]:
+def _assign(consumer: Consumer, topic: str) -> dict[_Partition, int]:
+    """Read `topic` from its start; its ends as they are now, by partition."""
     metadata = consumer.list_topics(topic, timeout=_BROKER_SECONDS).topics[topic]
     if metadata.error is not None:
         raise KafkaException(metadata.error)
-    partitions = sorted(metadata.partitions)
-    consumer.incremental_assign([TopicPartition(topic, partition, 0) for partition in partitions])
-    return partitions
+    consumer.incremental_assign([TopicPartition(topic, partition, 0) for partition in metadata.partitions])
+    return _ends(consumer, topic)
 
 
-def _ends(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dict[_Partition, int]:
+def _ends(consumer: Consumer, topic: str) -> dict[_Partition, int]:
     ends = {}
-    for partition in partitions:
-        _, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_BROKER_SECONDS)
-        ends[topic, partition] = high
+    for assigned in consumer.assignment():
+        if assigned.topic == topic:
+            _, high = consumer.get_watermark_offsets(assigned, timeout=_BROKER_SECONDS)
+            ends[topic, assigned.partition] = high
     return ends
+
+
+def _settle(answer: asyncio.Future[T], settle: Callable[[], None]) -> None:
+    if not answer.done():  # nobody waits any more
+        settle()
 
 
 def _produce(producer: Producer, topic: str, entries: Sequence[Entry]) -> dict[_Partition, int]:

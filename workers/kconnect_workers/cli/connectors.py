@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from kconnect_workers.connector_file import read_connector_file
 from kconnect_workers.cli.output import Output, OutputOption, print_json, print_table
 from kconnect_workers.cli.rest_client import DEFAULT_URL, RestClient, UrlOption
+from kconnect_workers.connector_file import read_connector_file
 
 Name = Annotated[str, typer.Argument(help="The connector's name.")]
 File = Annotated[

@@ -34,7 +34,7 @@ def broker(
     data: Annotated[Path | None, typer.Option(help="Where topics are kept.", file_okay=False)] = None,
 ) -> None:
     """Serve the embedded log by itself, in the foreground, until it is interrupted."""
-    from kconnect.log import serve
+    from kconnect.log.serve import serve
     from kconnect_workers.data_dir import default_data_dir
 
     raise typer.Exit(serve(listeners, data or default_data_dir() / "log"))

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from decimal import Decimal
@@ -182,7 +182,7 @@ class Schema:
 
 
 _interned: weakref.WeakValueDictionary[tuple[Any, ...], Schema] = weakref.WeakValueDictionary()
-_interning = threading.Lock()
+_interning = threading.RLock()  # reentrant: the garbage collector may run what builds a schema while it is held
 
 
 def _restored(attributes: dict[str, Any]) -> Schema:
@@ -201,6 +201,8 @@ def _frozen(value: Any) -> Any:
         return Decimal, value.as_tuple()
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes, bytes(value)
+    if not isinstance(value, Hashable):
+        raise DataError(f"default value: {value!r:.80} is nothing that Connect knows")
     return value.__class__, value
 
 

@@ -147,7 +147,7 @@ def test_replace_changes_what_it_is_told() -> None:
     ("attributes", "message"),
     [
         ({"type": Type.INT32, "default": "x"}, "default value: .* takes int, not str 'x'"),
-        ({"type": Type.ARRAY, "default": [{1}]}, "default value: {1} is nothing"),
+        ({"type": Type.ARRAY, "default": [{1}]}, r"default value: \{1\} is nothing"),
         ({"type": Type.INT32, "fields": {"a": INT32_SCHEMA}}, "only a struct can"),
         ({"type": Type.STRUCT, "fields": {"": INT32_SCHEMA}}, "needs a name"),
         ({"type": Type.STRUCT, "fields": {"a": None}}, "field a needs a schema"),

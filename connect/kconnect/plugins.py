@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, NamedTuple, Protocol
 
 from kconnect.errors import ConfigError, ConnectError
-
-if TYPE_CHECKING:
-    import pluggy
 
 ENTRY_POINT_GROUP = "kconnect"
 
@@ -112,11 +109,10 @@ class Plugins:
             from importlib.metadata import entry_points as installed  # 10 ms; not needed where they are given
 
             entry_points = installed(group=ENTRY_POINT_GROUP)
-        infos: list[PluginInfo] = []
-        faults: list[PluginFault] = []
+        collector = _Collector()
         for entry_point in entry_points:
-            _collect(entry_point, infos, faults)
-        return cls(infos, faults)
+            collector.collect(entry_point)
+        return cls(collector.infos, collector.faults)
 
     def of_kind(self, *kinds: PluginKind) -> list[PluginInfo]:
         return [info for info in self.infos if info.kind in kinds]
@@ -193,47 +189,68 @@ _SUFFIXES: Mapping[PluginKind, tuple[str, ...]] = {
 }
 
 
-def _collect(entry_point: PluginSource, infos: list[PluginInfo], faults: list[PluginFault]) -> None:
-    metadata = {} if entry_point.dist is None else entry_point.dist.metadata  # parsed anew by every access
-    distribution, version = metadata.get("Name", "unknown"), metadata.get("Version", "unknown")
+class _Collector:
+    """Walks entry points, each guarded by itself."""
 
-    def fault(reason: str) -> None:
-        faults.append(PluginFault(distribution, entry_point.name, reason))
+    def __init__(self) -> None:
+        import pluggy
 
-    try:
-        manager = _manager(entry_point.load(), entry_point.name)
-    except (Exception, SystemExit) as e:
-        fault(f"{type(e).__name__}: {e}")
-        return
-    for hook, kind in _HOOKS.items():
-        for implementation in getattr(manager.hook, hook).get_hookimpls():
+        from kconnect import hookspecs
+
+        self.infos: list[PluginInfo] = []
+        self.faults: list[PluginFault] = []
+        self._manager = pluggy.PluginManager("kconnect")
+        self._manager.add_hookspecs(hookspecs)
+        self._metadata: dict[int, tuple[str, str]] = {}
+
+    def collect(self, entry_point: PluginSource) -> None:
+        distribution, version = self._distribution(entry_point.dist)
+
+        def fault(reason: str) -> None:
+            self.faults.append(PluginFault(distribution, entry_point.name, reason))
+
+        try:
+            implementations = self._implementations(entry_point)
+        except (Exception, SystemExit) as e:
+            fault(f"{type(e).__name__}: {e}")
+            return
+        for hook, implement in implementations:
             try:
-                declared = list(implementation.function())
+                declared = list(implement())
             except (Exception, SystemExit) as e:
                 fault(f"{hook}: {type(e).__name__}: {e}")
                 continue
             for plugin in declared:
-                if not isinstance(plugin, Plugin):
-                    fault(f"{hook} returned {plugin!r}, which is not a Plugin")
-                    continue
                 try:
-                    plugin_kind = kind or _connector_kind(plugin, distribution)
+                    self.infos.append(_info(hook, plugin, distribution, version))
                 except ConnectError as e:
                     fault(f"{hook}: {e}")
-                    continue
-                infos.append(_info(plugin, plugin_kind, distribution, version))
 
+    def _distribution(self, dist: Any) -> tuple[str, str]:
+        """Name and version. A distribution parses its metadata anew whenever it is asked."""
+        if dist is None:
+            return "unknown", "unknown"
+        if id(dist) not in self._metadata:
+            metadata = dist.metadata
+            self._metadata[id(dist)] = (metadata["Name"], metadata["Version"])
+        return self._metadata[id(dist)]
 
-def _manager(plugin: object, name: str) -> pluggy.PluginManager:
-    import pluggy
-
-    from kconnect import hookspecs
-
-    manager = pluggy.PluginManager("kconnect")
-    manager.add_hookspecs(hookspecs)
-    manager.register(plugin, name)
-    manager.check_pending()
-    return manager
+    def _implementations(self, entry_point: PluginSource) -> list[tuple[str, Callable[[], Any]]]:
+        plugin = entry_point.load()
+        self._manager.register(plugin, entry_point.name)
+        try:
+            callers = self._manager.get_hookcallers(plugin) or []
+            unknown = [caller.name for caller in callers if not caller.has_spec()]
+            if unknown:
+                raise ConnectError(f"unknown hook {', '.join(unknown)}")
+            return [
+                (caller.name, implementation.function)
+                for caller in callers
+                for implementation in caller.get_hookimpls()
+                if implementation.plugin is plugin
+            ]
+        finally:
+            self._manager.unregister(plugin)
 
 
 def _connector_kind(plugin: Plugin, distribution: str) -> PluginKind:
@@ -250,7 +267,10 @@ def _connector_kind(plugin: Plugin, distribution: str) -> PluginKind:
     raise ConnectError(f"{plugin.target} is neither a SourceConnector nor a SinkConnector")
 
 
-def _info(plugin: Plugin, kind: PluginKind, distribution: str, version: str) -> PluginInfo:
+def _info(hook: str, plugin: Any, distribution: str, version: str) -> PluginInfo:
+    if not isinstance(plugin, Plugin):
+        raise ConnectError(f"{plugin!r} is not a Plugin")
+    kind = _HOOKS[hook] or _connector_kind(plugin, distribution)
     simple = {_simple(name) for name in (plugin.target.partition(":")[2], *plugin.java_names)}
     pruned = {name.removesuffix(suffix) or name for name in simple for suffix in _SUFFIXES[kind]}
     return PluginInfo(

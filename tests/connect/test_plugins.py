@@ -167,10 +167,10 @@ class UnknownKind:
     [
         (raising, "RuntimeError: the driver is broken"),
         (exiting, "SystemExit: no licence"),
-        (WrongReturn, "register_connectors returned 'not a plugin'"),
+        (WrongReturn, "register_connectors: 'not a plugin' is not a Plugin"),
         (NotAList, "register_converters: TypeError"),
         (RaisingHook, "register_transforms: ValueError: no transforms today"),
-        (UnknownHook, "unknown hook 'register_conectors'"),
+        (UnknownHook, "unknown hook register_conectors"),
         (UnknownKind, "nowhere.at.all:Connector of kconnect-shop cannot be imported: ModuleNotFoundError"),
     ],
 )

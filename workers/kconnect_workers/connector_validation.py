@@ -22,6 +22,7 @@ from kconnect_workers import plugin_version
 from kconnect_workers.config_infos import config_infos, key_info
 from kconnect_workers.connector_config import (
     ConnectorConfig,
+    RestartConfig,
     SinkConnectorConfig,
     SourceConnectorConfig,
     converter_settings,
@@ -121,6 +122,8 @@ class _Validation:
             for name, error in sink_topic_errors(self.props).items():
                 self._refuse(name, error)
         self._ask(info, connector)
+        own = ConfigDef(key for name, key in RestartConfig.config_def.keys.items() if name in self.props)
+        self._take(own, own.validate(self.props))
         self._check_overrides()
         for owner in CONVERTERS:
             self._check_converter(owner)

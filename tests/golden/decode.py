@@ -90,7 +90,9 @@ def _tagged(of: Schema | None, tag: str, encoded: dict[str, Any], expected: bool
         case "$decimal":
             return Decimal(content)
         case "$bigint":
-            raise LeftOutError("BigInteger against int")
+            if of is None or of.type in INTEGER_TYPES:
+                raise LeftOutError("BigInteger against int")
+            return int(content)
         case "$struct":
             return _struct(of, encoded, expected)
         case "$map":
@@ -132,7 +134,9 @@ def millis(moment: date | time | datetime) -> int:
 
 
 def _struct(of: Schema | None, encoded: dict[str, Any], expected: bool) -> dict[str, Any]:
-    if "$schema" in encoded or of is None or of.type is not Type.STRUCT:
+    if of is not None and of.type not in (Type.STRUCT, Type.MAP) and "$schema" in encoded:
+        of = required_schema(encoded["$schema"])  # a struct where none belongs, whatever it carries
+    elif "$schema" in encoded or of is None or of.type is not Type.STRUCT:
         raise LeftOutError("a Struct that carries another schema than its place")
     fields = {field.name: field.schema for field in of.fields}
     return {name: value(fields[name], item, expected=expected) for name, item in encoded["$struct"].items()}

@@ -21,7 +21,7 @@ REST = "http://127.0.0.1:8083"
 BOOTSTRAP = "127.0.0.1:9092"
 DEMO = Path(".kconnect/demo")
 SHOP, WAREHOUSE, LINES = DEMO / "shop.db", DEMO / "warehouse.db", DEMO / "orders.jsonl"
-SETUP_SECONDS = 900
+SETUP_SECONDS = 600
 FLOW_SECONDS = 120
 STOP_SECONDS = 60
 

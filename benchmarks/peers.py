@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from confluent_kafka.cimpl import NewTopic
 from benchmarks.usage import cpu_seconds, memory_mib, tree
 from services.kafka.broker import running_kafka
 from services.kafka.connect import running_connect
-from services.processes import ServiceProcess, free_ports, poll_until
+from services.processes import ServiceProcess, free_ports, http_answers, poll_until
 
 __all__ = ["JVM_BROKER_HEAP", "Broker", "System", "jvm_system", "our_system"]
 
@@ -33,7 +34,8 @@ class Broker:
 
     @classmethod
     def at(cls, bootstrap: str, pid: int) -> Broker:
-        servers: dict[str, str | int | float | bool] = {"bootstrap.servers": bootstrap}
+        # Silent: brokers end before their clients.
+        servers: dict[str, str | int | float | bool] = {"bootstrap.servers": bootstrap, "log_level": 0}
         return cls(bootstrap, pid, AdminClient(servers), Consumer({**servers, "group.id": "benchmark"}))
 
     def cpu(self) -> float:
@@ -56,6 +58,8 @@ class System:
     broker: Broker
     url: str
     worker_pid: int
+    # From the start of the first process until REST answered.
+    start_seconds: float
     # What a tuned connector of this system has besides the config that both share.
     tuning: Mapping[str, str]
 
@@ -69,8 +73,11 @@ class System:
         return memory_mib(both.values())
 
     def create(self, name: str, config: Mapping[str, str]) -> None:
+        """Raises RuntimeError with the worker's answer when it refuses."""
         body = {"name": name, "config": {**config, **self.tuning, "tasks.max": "1"}}
-        httpx.post(f"{self.url}/connectors", json=body, timeout=60).raise_for_status()
+        answer = httpx.post(f"{self.url}/connectors", json=body, timeout=60)
+        if answer.status_code != 201:
+            raise RuntimeError(f"{self.url} answered {answer.status_code}: {answer.text}")
 
     def delete(self, name: str) -> None:
         """Returns when its task has ended."""
@@ -81,10 +88,6 @@ class System:
 
         if not poll_until(gone, timeout=60):
             raise TimeoutError(f"{name} is still there a minute after its deletion")
-
-    def started_at(self) -> float:
-        """Seconds since the epoch when the first process of the two was made."""
-        return min(psutil.Process(pid).create_time() for pid in (self.worker_pid, self.broker.pid))
 
     def failure_of(self, name: str) -> str | None:
         """The trace of its task, when that has failed."""
@@ -114,8 +117,10 @@ def our_system(folder: Path, *, connectors: tuple[Path, ...] = ()) -> Iterator[S
     config.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
     command: list[str | Path] = [Path(sys.executable).parent / "kconnect", "standalone", config, *connectors]
     with ServiceProcess("kconnect", command, log=folder / "worker.log") as process:
-        process.wait_until(lambda: _answers(url), timeout=60)
-        yield System(Broker.at(bootstrap, _listener(process.pid, log_port)), url, process.pid, {})
+        process.wait_until(lambda: http_answers(f"{url}/health"), timeout=60)
+        start_seconds = time.monotonic() - process.started_at
+        broker = Broker.at(bootstrap, _listener(process.pid, log_port))
+        yield System(broker, url, process.pid, start_seconds, {})
 
 
 @contextmanager
@@ -132,15 +137,9 @@ def jvm_system(
         running_kafka(folder, heap=JVM_BROKER_HEAP) as kafka,
         running_connect(folder, kafka.bootstrap, mode=mode, plugins=plugins, connectors=connectors) as connect,
     ):
+        start_seconds = time.monotonic() - kafka.process.started_at
         broker = Broker.at(kafka.bootstrap, kafka.process.pid)
-        yield System(broker, connect.url, connect.process.pid, tuning or {})
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health", timeout=5).status_code == 200
-    except httpx.TransportError:
-        return False
+        yield System(broker, connect.url, connect.process.pid, start_seconds, tuning or {})
 
 
 def _listener(worker: int, port: int) -> int:

@@ -35,7 +35,7 @@ def start_round(start: Callable[..., AbstractContextManager[System]], folder: Pa
     inside = Path(tempfile.mkdtemp(dir=folder))
     with start(inside, connectors=idle_connectors(inside)) as system:
         sample = {
-            "start": time.time() - system.started_at(),
+            "start": system.start_seconds,
             "start_cpu": system.worker_cpu() + system.broker.cpu(),
         }
         if not poll_until(lambda: all(has_running_task(system, name) for name in _CONNECTORS), timeout=60):

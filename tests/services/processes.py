@@ -8,13 +8,14 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-__all__ = ["ServiceError", "ServiceProcess", "free_ports", "poll_until"]
+__all__ = ["ServiceError", "ServiceProcess", "free_ports", "http_answers", "poll_until"]
 
 
 class ServiceError(Exception):
@@ -42,6 +43,8 @@ class ServiceProcess:
         self.log = log
         self._stop_signal = stop_signal
         guard = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
+        # By time.monotonic().
+        self.started_at = time.monotonic()
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [*guard, *map(str, command)],
@@ -118,6 +121,15 @@ def poll_until(condition: Callable[[], bool], *, timeout: float, interval: float
             return False
         time.sleep(interval)
     return True
+
+
+def http_answers(url: str) -> bool:
+    """Whether a GET answers 200; cheap enough to ask twenty times a second."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def free_ports(count: int) -> list[int]:

@@ -7,11 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from services.kafka.jars import plugin_path
 from services.kafka.java import SERVER_OPTIONS, java_command
-from services.processes import ServiceProcess, free_ports
+from services.processes import ServiceProcess, free_ports, http_answers
 
 __all__ = ["RunningConnect", "running_connect"]
 
@@ -69,12 +67,5 @@ def running_connect(
         log_level="INFO",
     )
     with ServiceProcess("Kafka Connect", command, log=folder / "connect.log") as process:
-        process.wait_until(lambda: _healthy(url), timeout=180)
+        process.wait_until(lambda: http_answers(f"{url}/health"), timeout=180)
         yield RunningConnect(url=url, process=process)
-
-
-def _healthy(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health", timeout=5).status_code == 200
-    except httpx.TransportError:
-        return False

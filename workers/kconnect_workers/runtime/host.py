@@ -25,7 +25,7 @@ from kconnect_workers.runtime.lease import ExitCode, Lease
 from kconnect_workers.runtime.messages import Message, StoredOffsets, ToHost
 from kconnect_workers.states import State
 
-_FIRST_LEASE_S = 60.0
+_PATIENCE_S = 60.0
 OFFSETS_TIMEOUT_S = 60.0
 
 
@@ -51,7 +51,7 @@ class Host:
     def __init__(self, channel: Channel[ToHost], logs: LogChannelHandler) -> None:
         self._channel = channel
         self._logs = logs
-        self._lease = Lease(time.monotonic() + _FIRST_LEASE_S)
+        self._lease = Lease(time.monotonic() + _PATIENCE_S)
         self._offset_requests: dict[int, Future[list[tuple[bytes, bytes | None]]]] = {}
         self._numbers = itertools.count()
         self.stop_requested = threading.Event()
@@ -96,10 +96,12 @@ class Host:
             self._offset_requests.pop(number, None)
 
     def first_message(self) -> ToHost:
-        """What to run. ChannelClosedError when the worker ends before it says so."""
-        message = self._channel.receive(timeout=_FIRST_LEASE_S)
-        if message is None:
-            raise ChannelClosedError("the worker said nothing")
+        """What to run; the first lease comes behind it. ChannelClosedError when the worker does not say so."""
+        message = self._channel.receive(timeout=_PATIENCE_S)
+        lease = self._channel.receive(timeout=_PATIENCE_S)
+        if message is None or not isinstance(lease, messages.Renew):
+            raise ChannelClosedError("the worker did not say what to run")
+        self._lease = Lease(lease.until)
         return message
 
     def keep(self, receive: Callable[[ToHost], None], tick: Callable[[], None]) -> None:

@@ -59,7 +59,7 @@ class Exited(Message):
     status: int
 
 
-# --- worker to host: what to run (the first message that is not `Renew`), and what to do with it
+# --- worker to host: what to run (the first message; a `Renew` follows it), and what to do with it
 
 
 class RunConnector(Message):

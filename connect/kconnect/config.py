@@ -28,7 +28,7 @@ from kconnect.errors import ConfigError
 from kconnect.validators import (
     CompositeValidator,
     NonEmptyString,
-    Optional,
+    Nullable,
     Range,
     Validator,
     ValidList,
@@ -214,7 +214,7 @@ class _Declaration:
         if not validators:
             return None
         validator = validators[0] if len(validators) == 1 else CompositeValidator(*validators)
-        return Optional(validator) if shape.optional else validator
+        return Nullable(validator) if shape.optional else validator
 
 
 class _Shape(typing.NamedTuple):

@@ -210,7 +210,7 @@ class CompositeValidator:
         return ", ".join(map(str, self.validators))
 
 
-class Optional:
+class Nullable:
     """None passes; anything else goes to `validator`."""
 
     def __init__(self, validator: Validator) -> None:

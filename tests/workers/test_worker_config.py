@@ -54,12 +54,21 @@ def test_what_a_pool_needs_is_named_when_it_is_missing(missing: str) -> None:
         ({"inter.worker.verification.algorithms": "HmacSHA1"}, "is not among inter.worker.verification.algorithms"),
         ({"task.isolation": "thread"}, "allowed: process, shared"),
         ({"listeners": ""}, "must list at least one item"),
+        ({"bootstrap.servers": "a:9092,a:9092"}, "names an item twice"),
+        ({"response.http.headers.config": "add X-A: b, drop X-B"}, "has a rule that is none: drop X-B"),
+        ({"reconnect.backoff.ms": "-1"}, "is too small"),
     ],
 )
 def test_wrong_settings_are_refused(props: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         DistributedConfig.parse(POOL | props)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("rules", ["", "add X-A: b", 'set X-A:b, "add Cache-Control: no-cache, no-store"'])
+def test_header_rules_are_kafkas(rules: str) -> None:
+    config = StandaloneConfig.parse(CONVERTERS | {"response.http.headers.config": rules})
+    assert config.response_http_headers_config == rules
 
 
 @pytest.mark.parametrize(

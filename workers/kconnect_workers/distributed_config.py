@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from kconnect.config import HIGH, LOW, ConfigError, Range, ValidList, key
 from kconnect.validators import CaseInsensitiveValidString, ValidString
-from kconnect_workers.worker_config import Millis, Short, WorkerConfig
+from kconnect_workers.worker_config import Long, Millis, Short, WorkerConfig
 
 
 def positive_or_broker_default(name: str, value: Any) -> None:
@@ -54,6 +54,30 @@ class DistributedConfig(WorkerConfig):
     )
     retry_backoff_ms: Millis = key(
         default=100, importance=LOW, doc="Wait before a failed request is tried again, in milliseconds."
+    )
+    retry_backoff_max_ms: Millis = key(
+        default=1000, importance=LOW, doc="The longest wait before a failed request is tried again, in milliseconds."
+    )
+    reconnect_backoff_ms: Millis = key(
+        default=50, importance=LOW, doc="Wait before a broker is connected to again, in milliseconds."
+    )
+    reconnect_backoff_max_ms: Millis = key(
+        default=1000, importance=LOW, doc="The longest wait before a broker is connected to again, in milliseconds."
+    )
+    socket_connection_setup_timeout_ms: Long = key(
+        default=10000, importance=LOW, doc="How long connecting to a broker may take at first, in milliseconds."
+    )
+    socket_connection_setup_timeout_max_ms: Long = key(
+        default=30000, importance=LOW, doc="How long connecting to a broker may take at most, in milliseconds."
+    )
+    connections_max_idle_ms: Long = key(
+        default=540000, importance=LOW, doc="Idle connections are closed after this time, in milliseconds."
+    )
+    send_buffer_bytes: Annotated[int, Range(-1)] = key(
+        default=131072, importance=LOW, doc="Size of the sockets' send buffer; -1 for the system's."
+    )
+    receive_buffer_bytes: Annotated[int, Range(-1)] = key(
+        default=32768, importance=LOW, doc="Size of the sockets' receive buffer; -1 for the system's."
     )
     metadata_max_age_ms: Millis = key(
         default=300000, importance=LOW, doc="Age at which metadata is asked for anew, in milliseconds."
@@ -104,7 +128,7 @@ class DistributedConfig(WorkerConfig):
     inter_worker_key_generation_algorithm: Annotated[str, ValidString(*_SIGNATURES)] = key(
         default="HmacSHA256", importance=LOW, doc="How keys for requests between workers are made."
     )
-    inter_worker_key_size: int | None = key(
+    inter_worker_key_size: Annotated[int, Range(1)] | None = key(
         default=None, importance=LOW, doc="Size of those keys in bits; the algorithm's own if not given."
     )
     inter_worker_key_ttl_ms: Annotated[int, Range(0, 2**31 - 1)] = key(

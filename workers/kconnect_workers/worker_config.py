@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import re
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -32,6 +34,18 @@ PASSED_ON = (
 """Beginnings of keys that someone else reads: Kafka clients, converters, providers, the REST server, topics."""
 
 
+def header_rules(name: str, value: Any) -> None:
+    """Rules for headers of REST answers, separated by commas: `set|add|setDate|addDate NAME: VALUE`."""
+    for rule in next(csv.reader([value or ""], skipinitialspace=True), ()):
+        if not _HEADER_RULE.fullmatch(rule.strip()):
+            raise ConfigError(
+                f"has a rule that is none: {rule}", key=name, suggestion="write it like add X-Frame-Options: DENY"
+            )
+
+
+_HEADER_RULE = re.compile(r"(?i:set|add|setDate|addDate)\s+[^\s:]+\s*:.*")
+
+
 class Listener(NamedTuple):
     """Where REST listens; port 0 lets the system choose."""
 
@@ -43,7 +57,7 @@ class Listener(NamedTuple):
 class WorkerConfig(Config):
     """The keys that every worker takes. Parse a subclass: `StandaloneConfig`, or `DistributedConfig`."""
 
-    bootstrap_servers: list[str] | None = key(
+    bootstrap_servers: Annotated[list[str], ValidList()] | None = key(
         default=None,
         importance=HIGH,
         doc="Brokers to connect to, host:port separated by commas. Without it, the embedded log starts.",
@@ -155,7 +169,7 @@ class WorkerConfig(Config):
     access_control_allow_methods: str = key(
         default="", importance=LOW, doc="Methods that requests from other origins may use; empty for GET, POST, HEAD."
     )
-    response_http_headers_config: str = key(
+    response_http_headers_config: Annotated[str, header_rules] = key(
         default="", importance=LOW, doc="Headers to add to REST answers, as in: add X-Frame-Options: DENY."
     )
     rest_allowed_hosts: list[str] = key(

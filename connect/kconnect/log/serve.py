@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import os
+import resource
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -28,6 +30,7 @@ def serve(listeners: str, data: Path, *, settings: BrokerSettings | None = None,
     """
     if parent_pid is not None:
         die_with_parent(parent_pid)
+    _allow_many_files()
     try:
         broker = Broker(Listener.parse(listeners), data, settings or BrokerSettings())
     except LogError as e:
@@ -44,6 +47,14 @@ def serve(listeners: str, data: Path, *, settings: BrokerSettings | None = None,
         print(f"kconnect broker: {e}", file=sys.stderr)
         return 1
     return 0
+
+
+def _allow_many_files() -> None:
+    # Every segment and every client takes a descriptor, and the usual limit is there for programs that use select().
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = hard if hard != resource.RLIM_INFINITY else 1 << 20
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 def _tune_memory() -> None:

@@ -120,8 +120,9 @@ class Partition:
             )
         except CorruptLogError as e:
             self.take_offline(
-                f"{e}. The partition {self.topic}-{self.index} stays offline; restore the file, or give up what is "
-                f"behind that point by `kconnect broker repair`"
+                f"{e}. The partition {self.folder.name} stays offline: restore the file from a backup, or stop the "
+                f"broker and give up what is damaged by `python -m kconnect.log.repair "
+                f"--data {self.folder.parent} {self.folder.name}`"
             )
             return 0
         self.segments, self.producers = recovered.segments, recovered.producers

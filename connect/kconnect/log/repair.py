@@ -1,0 +1,85 @@
+"""Giving up what is damaged: `python -m kconnect.log.repair --data DIR TOPIC-PARTITION`.
+
+A partition goes offline when something that was synced is missing or broken in its files. Repair keeps what is
+sound before the first damage, moves nothing, and lets the log go on at the offset where it would have gone
+on: offsets are not given out twice, so that nobody takes new records for old ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from kconnect.log.errors import LogError
+from kconnect.log.storage.checkpoint import read_offsets
+from kconnect.log.storage.data_dir import DataDir
+from kconnect.log.storage.recovery import recover
+from kconnect.log.storage.segment import Segment
+
+_INDEX_INTERVAL = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repaired:
+    """What became of a partition: records before `kept_until` are left, new ones begin at `next_offset`."""
+
+    kept_until: int
+    next_offset: int
+    cut_bytes: int
+
+
+def repair(data: Path, partition: str) -> Repaired:
+    """Cut `partition` (`topic-0`) at its first damage. The broker must not run.
+
+    Raises LogError (DataDirError while a broker has the folder).
+    """
+    data_dir = DataDir.open(data)
+    try:
+        topic, _, index = partition.rpartition("-")
+        folder = data_dir.path / partition
+        if not topic or not index.isdigit() or not (folder / "partition.metadata").exists():
+            raise LogError(f"{data_dir.path} has no partition {partition!r}; name it TOPIC-NUMBER")
+        key = topic, int(index)
+        recovery_point = read_offsets(data_dir.recovery_checkpoint).get(key, 0)
+        log_start = read_offsets(data_dir.log_start_checkpoint).get(key, 0)
+        # The end that was is no orderly one any more: leader epochs have to grow.
+        data_dir.clean_shutdown_marker.unlink(missing_ok=True)
+        recovered = recover(folder, recovery_point=0, log_start_offset=log_start, index_interval=_INDEX_INTERVAL)
+        if recovered.log_end_offset < recovery_point:
+            recovered.segments.append(Segment.create(folder, recovery_point, index_interval=_INDEX_INTERVAL))
+        for segment in recovered.segments:
+            segment.flush_indexes()
+            segment.close()
+        return Repaired(
+            kept_until=recovered.log_end_offset,
+            next_offset=max(recovered.log_end_offset, recovery_point),
+            cut_bytes=recovered.cut_bytes,
+        )
+    except OSError as e:
+        raise LogError(f"{partition} cannot be repaired: {e}") from e
+    finally:
+        data_dir.close()
+
+
+def main() -> int:
+    """Parse the command line and repair; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m kconnect.log.repair", description="Give up damaged records.")
+    parser.add_argument("--data", type=Path, required=True, help="the data folder of a broker that does not run")
+    parser.add_argument("partition", help="TOPIC-NUMBER, as in the broker's message")
+    arguments = parser.parse_args()
+    try:
+        repaired = repair(arguments.data, arguments.partition)
+    except LogError as e:
+        print(f"repair: {e}", file=sys.stderr)
+        return 1
+    print(
+        f"{arguments.partition}: records before offset {repaired.kept_until} are kept, "
+        f"{repaired.cut_bytes} bytes cut, new records begin at offset {repaired.next_offset}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

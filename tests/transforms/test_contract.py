@@ -42,7 +42,8 @@ def configured(plugins: Plugins) -> Iterator[tuple[Transform[Any], list[SourceRe
 
 
 def inputs(case: vectors.Case) -> list[Any]:
-    return [decode.record(each) for each in ([case.input] if case.inputs is None else case.inputs)]
+    records = [decode.record(each) for each in ([case.input] if case.inputs is None else case.inputs)]
+    return [record for record in records if record is not None and record.topic is not None]
 
 
 def outcome(transform: Transform[Any], record: Any) -> Any:

@@ -35,6 +35,8 @@ def register_transforms() -> list[Plugin]:
         _one("regex_router", "RegexRouter"),
         *_two("replace_field", "ReplaceField"),
         *_two("set_schema_metadata", "SetSchemaMetadata"),
+        *_two("timestamp_converter", "TimestampConverter"),
+        _one("timestamp_router", "TimestampRouter"),
         _one("value_to_key", "ValueToKey"),
     ]
 

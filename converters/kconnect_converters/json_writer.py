@@ -35,8 +35,8 @@ _REFUSALS: Final = (ValueError, TypeError, AttributeError, OverflowError, Recurs
 _SCALARS: Final = frozenset({str, int, bool, type(None)})
 _CLASSES: Final[dict[Type, tuple[type, ...]]] = {
     **dict.fromkeys(INTEGER_BITS, (int,)),
-    Type.FLOAT32: (float, int),
-    Type.FLOAT64: (float, int),
+    Type.FLOAT32: (float, int, Decimal),
+    Type.FLOAT64: (float, int, Decimal),
     Type.BOOLEAN: (bool,),
     Type.STRING: (str,),
     Type.BYTES: (bytes, bytearray, memoryview),
@@ -123,7 +123,7 @@ class JsonWriter:
         return shape, prepare
 
     def _primitive_shape(self, schema: Schema) -> tuple[Any, Prepare | None]:
-        return PRIMITIVES[schema.type], float32.shortest if schema.type is Type.FLOAT32 else None
+        return PRIMITIVES[schema.type], _shortened if schema.type is Type.FLOAT32 else None
 
     def _decimal_shape(self, schema: Schema) -> tuple[Any, Prepare | None]:
         if self.numeric_decimals:
@@ -155,9 +155,13 @@ class JsonWriter:
 
     def _array_shape(self, schema: Schema) -> tuple[Any, Prepare | None]:
         shape, prepare = self._element(schema.value_schema)
-        if prepare is None:
-            return list[shape], None  # type: ignore[valid-type]
-        return list[shape], lambda value: [prepare(item) for item in value]  # type: ignore[valid-type]
+
+        def prepare_array(value: Any) -> Any:
+            if not isinstance(value, list | tuple):  # msgspec would take sets and bytearrays as well
+                raise TypeError
+            return value if prepare is None else [prepare(item) for item in value]
+
+        return list[shape], prepare_array  # type: ignore[valid-type]
 
     def _map_shape(self, schema: Schema) -> tuple[Any, Prepare | None]:
         shape, prepare = self._element(schema.value_schema)
@@ -308,6 +312,12 @@ def _float_or_name(value: float) -> float | str:
 
 def _base64(value: bytes | bytearray | memoryview) -> str:
     return base64.b64encode(value).decode("ascii")
+
+
+def _shortened(value: float) -> float:
+    if isinstance(value, bool):
+        raise TypeError
+    return float32.shortest(value)
 
 
 def _finite(value: Decimal) -> Decimal:

@@ -110,6 +110,63 @@ def test_the_quick_ways_do_what_the_careful_ways_do(typed: tuple[Schema, Any], d
     assert reader.decoder(schema)(data) == reader.decode(schema, data) == value
 
 
+ANYTHING = st.sampled_from(
+    [
+        None,
+        True,
+        128,
+        1 << 64,
+        1.5,
+        float("nan"),
+        "AQ==",
+        "\ud800",
+        b"x",
+        bytearray(b"x"),
+        [1],
+        [True],
+        (1, 2),
+        {1, 2},
+        {"a": 1},
+        {1: 2},
+        {None: 1},
+        object(),
+        Decimal("1.50"),
+        Decimal("NaN"),
+        date(2020, 1, 1),
+        datetime(2020, 1, 1),
+        datetime(2020, 1, 1, tzinfo=UTC),
+        time(1, tzinfo=UTC),
+    ]
+)
+
+
+def outcome(function: Any, *arguments: Any) -> Any:
+    try:
+        return function(*arguments)
+    except DataError:
+        return DataError
+
+
+@given(schemas(1), st.lists(ANYTHING, max_size=3), st.booleans())
+def test_the_quick_ways_refuse_what_the_careful_ways_refuse(
+    typed: tuple[Schema, Any], items: list[Any], numeric: bool
+) -> None:
+    inner, _ = typed
+    schema = Schema(Type.STRUCT, fields={"a": inner, "b": Schema(Type.ARRAY, value_schema=inner, optional=True)})
+    value = {"a": items[0], "b": items[1:]} if items else {}
+    writer = JsonWriter(numeric_decimals=numeric)
+    assert outcome(writer.encoder(schema), value) == outcome(writer.encode, schema, value)
+
+
+@given(schemas(1), schemas(1), st.data())
+def test_the_quick_ways_read_what_the_careful_ways_read(
+    written: tuple[Schema, Any], read: tuple[Schema, Any], data: st.DataObject
+) -> None:
+    text = JsonWriter().encode(written[0], data.draw(written[1]))
+    reader = JsonReader()
+    assert outcome(reader.decoder(read[0]), text) == outcome(reader.decode, read[0], text)
+
+
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),

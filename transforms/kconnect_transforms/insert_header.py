@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from kconnect.config import HIGH, Config, key
 from kconnect.projection import Projection
 from kconnect.record import Header
 from kconnect.transform import ProjectedTransform
+from kconnect.validators import NonNullValidator
 from kconnect.values import parse_string
 
 
 class InsertHeaderConfig(Config):
-    header: str = key(importance=HIGH, doc="The header's key.")
-    value_literal: str = key(
+    header: Annotated[str, NonNullValidator()] = key(importance=HIGH, doc="The header's key.")
+    value_literal: Annotated[str, NonNullValidator()] = key(
         name="value.literal",
         importance=HIGH,
         doc="The header's value; its type follows from its looks: 1, 1.5, true, 2020-01-01, [1,2], {a:1}, text.",

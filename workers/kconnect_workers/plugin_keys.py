@@ -153,12 +153,17 @@ class FrameworkKeys:
     def _conditions(self) -> tuple[ConfigKey, ConfigKey]:
         """What every transform takes besides its own keys."""
         predicates = list(self._aliases(ALIASED[1]))
+
+        def declared(name: str, value: Any) -> None:
+            if value is not None and value not in predicates:
+                raise ConfigError("is not listed in predicates", key=name, value=value)
+
         return (
             ConfigKey(
                 name="predicate",
                 type=Type.STRING,
                 default=None,
-                validator=ValidString(*predicates, None),
+                validator=declared,
                 doc="Alias of the predicate that a record must satisfy to be transformed.",
             ),
             ConfigKey(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from kconnect_workers.runtime.environment import Environment
@@ -60,11 +60,26 @@ class Kafka:
         admin = AdminClient({"bootstrap.servers": self.address})
         admin.create_topics([NewTopic(topic, partitions, 1, config=config)])[topic].result(30)
 
+    def produce(self, topic: str, values: Iterable[bytes | None], partition: int = 0) -> None:
+        """Append `values`, without keys, in this order."""
+        producer = Producer({"bootstrap.servers": self.address, "linger.ms": 0})
+        for value in values:
+            producer.produce(topic, value, partition=partition)
+        assert producer.flush(30) == 0
+
+    def headers(self, topic: str) -> list[dict[str, bytes]]:
+        """The headers of every message of a topic."""
+        return [dict(message.headers() or []) for message in self.messages(topic)]
+
     def read(self, topic: str) -> list[tuple[bytes | None, bytes | None]]:
         """Every key and value of a topic that are there now, partition by partition."""
+        return [(message.key(), message.value()) for message in self.messages(topic)]
+
+    def messages(self, topic: str) -> list[Message]:
+        """Every message of a topic that is there now, partition by partition."""
         consumer = Consumer({"bootstrap.servers": self.address, "group.id": "test", "enable.partition.eof": True})
         try:
-            found = []
+            found: list[Message] = []
             partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
             for partition in sorted(partitions):
                 low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
@@ -73,7 +88,7 @@ class Kafka:
                 while position < high:
                     for message in consumer.consume(500, 1.0):
                         if message.error() is None:
-                            found.append((message.key(), message.value()))
+                            found.append(message)
                             position = message.offset() + 1
             return found
         finally:

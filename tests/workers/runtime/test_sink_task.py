@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from kconnect_workers.states import State, TaskId
+import pytest
+
+from kconnect_workers.runtime.environment import Environment
+from kconnect_workers.states import State, TargetState, TaskId
 from services.stage import Kafka, MakeEnvironment, Statuses, eventually, run, start
 
 SINK = TaskId("collector", 0)
@@ -36,3 +39,198 @@ def test_records_go_from_a_source_to_a_sink_which_commits_them(
     assert [line["call"] for line in journal(written)][:2] == ["start", "open"]
     assert [line["call"] for line in journal(written)][-3:] == ["flush", "close", "stop"]
     assert kafka.committed("connect-collector", "through") == {0: 1000}
+
+
+def numbers(count: int) -> list[bytes]:
+    return [b'{"n": %d}' % n for n in range(count)]
+
+
+def puts(path: Path) -> list[int]:
+    """The offsets that were put, in order."""
+    return [line["place"][2] for line in journal(path, "put")]
+
+
+async def collect(env: Environment, topic: str, written: Path, **props: str) -> None:
+    await start(env, "collector", connector__class="CollectingSink", topics=topic, journal=str(written), **props)
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    return tmp_path / "journal"
+
+
+@pytest.fixture
+def topic(kafka: Kafka, request: pytest.FixtureRequest) -> str:
+    """A topic of the test's own, with ten records."""
+    name = request.node.name.replace("[", "-").rstrip("]")
+    kafka.create(name)
+    kafka.produce(name, numbers(10))
+    return name
+
+
+def test_a_put_that_may_be_retried_gets_the_same_records_again(
+    environment: MakeEnvironment, statuses: Statuses, topic: str, written: Path
+) -> None:
+    async def scenario() -> None:
+        async with environment() as env:
+            await collect(env, topic, written, retry__at="5", retry__ms="50")
+            await eventually(lambda: len(puts(written)) == 10, what=statuses)
+
+    run(scenario())
+    assert puts(written) == list(range(10))
+    first, second = journal(written, "retry")
+    assert first["offsets"] == second["offsets"]
+
+
+def test_a_task_can_go_back(environment: MakeEnvironment, topic: str, written: Path) -> None:
+    async def scenario() -> None:
+        async with environment() as env:
+            await collect(env, topic, written, rewind__at="9")
+            await eventually(lambda: len(puts(written)) == 20)
+
+    run(scenario())
+    assert puts(written) == [*range(10), *range(10)]
+
+
+def test_a_task_can_ask_for_a_commit(environment: MakeEnvironment, kafka: Kafka, topic: str, written: Path) -> None:
+    async def scenario() -> None:
+        async with environment({"offset.flush.interval.ms": "3600000"}) as env:
+            await collect(env, topic, written, commit__at="9")
+            await eventually(lambda: env.tasks()[SINK].stats.offset_commits == 1)
+
+    run(scenario())
+
+
+def test_offsets_that_the_task_holds_back_are_not_committed(
+    environment: MakeEnvironment, kafka: Kafka, topic: str, written: Path
+) -> None:
+    async def scenario() -> None:
+        async with environment() as env:
+            await collect(env, topic, written, hold__back="4", consumer__override__group__id=topic)
+            await eventually(lambda: len(puts(written)) == 10)
+
+    run(scenario())
+    assert kafka.committed(topic, topic) == {0: 6}
+
+
+def test_a_task_can_pause_a_partition(environment: MakeEnvironment, kafka: Kafka, topic: str, written: Path) -> None:
+    async def scenario() -> None:
+        async with environment() as env:
+            await collect(env, topic, written, pause__at="9")
+            await eventually(lambda: len(puts(written)) == 10)
+            kafka.produce(topic, numbers(5))
+            await eventually(lambda: env.tasks()[SINK].stats.lag == 5)
+
+    run(scenario())
+    assert len(puts(written)) == 10
+
+
+def test_a_paused_sink_reads_nothing_until_it_is_resumed(
+    environment: MakeEnvironment, statuses: Statuses, kafka: Kafka, topic: str, written: Path
+) -> None:
+    async def scenario() -> None:
+        async with environment() as env:
+            await collect(env, topic, written)
+            await eventually(lambda: len(puts(written)) == 10)
+            await env.set_target_state("collector", TargetState.PAUSED)
+            await eventually(lambda: statuses.last(SINK) is State.PAUSED)
+            assert statuses.last("collector") is State.PAUSED
+            kafka.produce(topic, numbers(5))
+            await eventually(lambda: env.tasks()[SINK].stats.lag == 5)
+            assert len(puts(written)) == 10
+            await env.set_target_state("collector", TargetState.STARTED)
+            await eventually(lambda: len(puts(written)) == 15)
+            assert statuses.last(SINK) is State.RUNNING
+
+    run(scenario())
+
+
+def test_partitions_are_shared_and_handed_over(
+    environment: MakeEnvironment, statuses: Statuses, kafka: Kafka, tmp_path: Path
+) -> None:
+    kafka.create("shared", partitions=2)
+    journals = [tmp_path / "0", tmp_path / "1"]
+    base = {"name": "sharing", "connector.class": "CollectingSink", "topics": "shared"}
+
+    async def scenario() -> None:
+        async with environment() as env:
+            for number, path in enumerate(journals):
+                props = {**base, "journal": str(path)}
+                await env.start_task(TaskId("sharing", number), props, props, TargetState.STARTED)
+            await eventually(lambda: all(last_opened(path, 1) for path in journals))
+            for partition in range(2):
+                kafka.produce("shared", numbers(5), partition)
+            await eventually(lambda: sum(len(puts(path)) for path in journals) == 10)
+            await env.stop_tasks([TaskId("sharing", 0)])
+            assert [line["call"] for line in journal(journals[0])][-2:] == ["close", "stop"]
+            await eventually(lambda: last_opened(journals[1], 2))
+            for partition in range(2):
+                kafka.produce("shared", numbers(5), partition)
+            await eventually(lambda: sum(len(puts(path)) for path in journals) == 20)
+
+    def last_opened(path: Path, count: int) -> bool:
+        opened = journal(path, "open")
+        return bool(opened) and len(opened[-1]["partitions"]) == count
+
+    run(scenario())
+    places = sorted((*line["place"],) for path in journals for line in journal(path, "put"))
+    assert places == [("shared", partition, offset) for partition in range(2) for offset in range(10)]
+
+
+def test_a_record_that_cannot_be_read_fails_the_task_and_is_named(
+    environment: MakeEnvironment, statuses: Statuses, kafka: Kafka, topic: str, written: Path
+) -> None:
+    kafka.produce(topic, [b"{broken"])
+
+    async def scenario() -> None:
+        async with environment() as env:
+            await collect(env, topic, written)
+            await eventually(lambda: statuses.last(SINK) is State.FAILED)
+            trace = statuses.traces[str(SINK)] or ""
+            for words in ("collector-0", f"{topic}-0@10", "VALUE_CONVERTER", "JsonConverter"):
+                assert words in trace.splitlines()[0]
+
+    run(scenario())
+
+
+def test_tolerated_records_go_to_the_dead_letter_queue_with_what_went_wrong(
+    environment: MakeEnvironment, statuses: Statuses, kafka: Kafka, topic: str, written: Path
+) -> None:
+    kafka.produce(topic, [b"{broken", b'{"n": 11}'])
+    settings = {
+        "errors__tolerance": "all",
+        "errors__deadletterqueue__topic__name": f"{topic}-dead",
+        "errors__deadletterqueue__context__headers__enable": "true",
+        "errant__at": "3",
+        "consumer__override__group__id": topic,
+    }
+
+    async def scenario() -> None:
+        async with environment() as env:
+            await collect(env, topic, written, **settings)
+            await eventually(lambda: 11 in puts(written), what=statuses)
+            await eventually(lambda: env.tasks()[SINK].stats.dead_letters == 2)
+
+    run(scenario())
+    assert puts(written) == [0, 1, 2, 4, 5, 6, 7, 8, 9, 11]
+    assert kafka.committed(topic, topic) == {0: 12}
+    dead = {dict(m.headers() or [])["__connect.errors.offset"]: m for m in kafka.messages(f"{topic}-dead")}
+    assert dead[b"10"].value() == b"{broken"
+    headers = dict(dead[b"10"].headers() or [])
+    assert headers["__connect.errors.stage"] == b"VALUE_CONVERTER"
+    assert headers["__connect.errors.topic"] == topic.encode()
+    assert headers["__connect.errors.connector.name"] == b"collector"
+    assert headers["__connect.errors.task.id"] == b"0"
+    assert dict(dead[b"3"].headers() or [])["__connect.errors.stage"] == b"TASK_PUT"
+
+
+def test_topics_are_matched_as_they_come(
+    environment: MakeEnvironment, statuses: Statuses, kafka: Kafka, topic: str, written: Path
+) -> None:
+    async def scenario() -> None:
+        async with environment() as env:
+            props = {"connector__class": "CollectingSink", "topics__regex": f"{topic[:-1]}.", "journal": str(written)}
+            await start(env, "collector", **props)
+            await eventually(lambda: len(puts(written)) == 10, what=statuses)
+
+    run(scenario())

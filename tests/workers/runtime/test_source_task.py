@@ -3,22 +3,176 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+from pathlib import Path
 
-from kconnect_workers.states import State, TaskId
+import pytest
+
+from kconnect_workers.runtime.environment import Environment
+from kconnect_workers.states import State, TargetState, TaskId
 from services.stage import Kafka, MakeEnvironment, Statuses, eventually, run, start
 
 TASK = TaskId("counter", 0)
 
 
-def test_records_reach_the_topic_and_their_offsets_are_stored(
-    environment: MakeEnvironment, statuses: Statuses, kafka: Kafka
+@pytest.fixture
+def topic(request: pytest.FixtureRequest) -> str:
+    """A topic of the test's own."""
+    return request.node.name.replace("[", "-").rstrip("]")
+
+
+def numbers(kafka: Kafka, topic: str, stream: int = 0) -> list[int]:
+    values = [json.loads(value or b"null") for _, value in kafka.read(topic)]
+    return [value["n"] for value in values if value["stream"] == stream]
+
+
+def stored(kafka: Kafka, tmp_path: Path) -> dict[bytes | None, bytes | None]:
+    return dict(kafka.read(f"offsets-{tmp_path.name}"))
+
+
+async def count(env: Environment, topic: str, **props: str) -> None:
+    await start(env, "counter", topic=topic, **{"connector__class": "CountingSource", **props})
+
+
+def test_records_reach_the_topic_and_their_offsets_are_stored_as_kafka_connect_writes_them(
+    environment: MakeEnvironment, statuses: Statuses, kafka: Kafka, topic: str, tmp_path: Path
 ) -> None:
     async def scenario() -> None:
         async with environment() as env:
-            await start(env, "counter", connector__class="CountingSource", topic="numbers", limit="1000")
-            await eventually(lambda: statuses.last(TASK) is State.RUNNING or statuses.traces.get(str(TASK)))
-            assert statuses.last(TASK) is State.RUNNING, statuses.traces
-            await eventually(lambda: env.tasks()[TASK].stats.records_out == 1000)
+            await count(env, topic)
+            await eventually(lambda: env.tasks()[TASK].stats.records_out == 1000, what=statuses)
+            assert statuses.last(TASK) is State.RUNNING
 
     run(scenario())
-    assert [json.loads(value)["n"] for _, value in kafka.read("numbers")] == list(range(1000))
+    assert numbers(kafka, topic) == list(range(1000))
+    assert stored(kafka, tmp_path) == {b'["counter",{"stream":0}]': b'{"n":999}'}
+
+
+def test_a_task_goes_on_where_it_was(environment: MakeEnvironment, kafka: Kafka, topic: str) -> None:
+    async def scenario() -> None:
+        for limit in ("300", "1000"):
+            async with environment() as env:
+                await count(env, topic, limit=limit)
+                await eventually(lambda: env.tasks()[TASK].stats.records_pending == 0)
+                await eventually(lambda: numbers(kafka, topic)[-1:] == [int(limit) - 1])  # noqa: B023
+
+    run(scenario())
+    assert numbers(kafka, topic) == list(range(1000))
+
+
+def test_a_task_that_is_killed_loses_nothing_and_repeats_only_what_was_not_stored(
+    environment: MakeEnvironment, statuses: Statuses, kafka: Kafka, topic: str, tmp_path: Path
+) -> None:
+    """Failure history 1, of two source partitions."""
+
+    async def scenario() -> None:
+        async with environment() as env:
+            await count(env, topic, limit="100000", pause__ms="5", streams="2")
+            for _ in range(3):
+                commits = env.tasks()[TASK].stats.offset_commits
+                await eventually(lambda: env.tasks()[TASK].stats.offset_commits > commits, what=statuses)  # noqa: B023
+                os.kill(env.tasks()[TASK].pid or 0, signal.SIGKILL)
+                await eventually(lambda: statuses.last(TASK) is State.FAILED)
+                for stream, offset in offsets().items():
+                    assert offset in numbers(kafka, topic, stream), "an offset passed its record"
+                config = {"connector.class": "CountingSource", "topic": topic, "limit": "100000"}
+                config |= {"name": "counter", "pause.ms": "5", "streams": "2"}
+                await env.start_task(TASK, config, config, TargetState.STARTED)
+            await eventually(lambda: env.tasks()[TASK].stats.records_out > 0)
+
+    def offsets() -> dict[int, int]:
+        return {
+            json.loads(key or b"")[1]["stream"]: json.loads(value or b"")["n"]
+            for key, value in stored(kafka, tmp_path).items()
+        }
+
+    run(scenario())
+    for stream in range(2):
+        found = numbers(kafka, topic, stream)
+        assert sorted(set(found)) == list(range(max(found) + 1)), "a record was lost"
+    assert set(offsets()) == {0, 1}
+
+
+def test_a_paused_source_polls_no_more_until_it_is_resumed(
+    environment: MakeEnvironment, statuses: Statuses, topic: str
+) -> None:
+    async def scenario() -> None:
+        async with environment() as env:
+            await count(env, topic, limit="1000000", pause__ms="5")
+            await eventually(lambda: env.tasks()[TASK].stats.records_in > 0)
+            await env.set_target_state("counter", TargetState.PAUSED)
+            await eventually(lambda: statuses.last(TASK) is State.PAUSED)
+            pid = env.tasks()[TASK].pid
+            await eventually(lambda: env.tasks()[TASK].stats.records_pending == 0)
+            before = env.tasks()[TASK].stats.records_in
+            await env.set_target_state("counter", TargetState.STARTED)
+            await eventually(lambda: statuses.last(TASK) is State.RUNNING)
+            await eventually(lambda: env.tasks()[TASK].stats.records_in > before)
+            assert env.tasks()[TASK].pid == pid
+
+    run(scenario())
+    assert statuses.states["counter-0"] == [State.RUNNING, State.PAUSED, State.RUNNING, State.UNASSIGNED]
+
+
+def test_a_task_that_wants_it_is_told_of_every_record_before_the_commit(
+    environment: MakeEnvironment, topic: str, tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes"
+
+    async def scenario() -> None:
+        async with environment({"offset.flush.interval.ms": "60000"}) as env:
+            await count(env, topic, connector__class="TellingSource", limit="5", commit__file=str(notes))
+            await eventually(lambda: env.tasks()[TASK].stats.records_out == 5)
+
+    run(scenario())
+    assert notes.read_text().splitlines() == [*(f"{topic} {offset}" for offset in range(5)), "commit"]
+
+
+def test_a_record_that_does_not_fit_fails_the_task_and_those_before_it_arrive(
+    environment: MakeEnvironment, statuses: Statuses, kafka: Kafka, topic: str, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        async with environment() as env:
+            await count(env, topic, unfit__at="150")
+            await eventually(lambda: statuses.last(TASK) is State.FAILED)
+            told = (statuses.traces[str(TASK)] or "").splitlines()[0]
+            for words in ("counter-0", "VALUE_CONVERTER", "JsonConverter", topic, "{'stream': 0}", "{'n': 150}"):
+                assert words in told
+
+    run(scenario())
+    assert numbers(kafka, topic) == list(range(150))
+    assert stored(kafka, tmp_path) == {b'["counter",{"stream":0}]': b'{"n":149}'}
+
+
+def test_a_tolerated_record_is_passed_over(
+    environment: MakeEnvironment, kafka: Kafka, topic: str, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        async with environment() as env:
+            await count(env, topic, unfit__at="150", limit="200", errors__tolerance="all")
+            await eventually(lambda: env.tasks()[TASK].stats.records_out == 199)
+            assert env.tasks()[TASK].stats.records_skipped == 1
+
+    run(scenario())
+    assert numbers(kafka, topic) == [n for n in range(200) if n != 150]
+    assert stored(kafka, tmp_path) == {b'["counter",{"stream":0}]': b'{"n":199}'}
+
+
+def test_records_pass_the_transforms_and_dropped_ones_count_as_done(
+    environment: MakeEnvironment, statuses: Statuses, kafka: Kafka, topic: str, tmp_path: Path
+) -> None:
+    chain = {
+        "transforms": "route",
+        "transforms__route__type": "org.apache.kafka.connect.transforms.RegexRouter",
+        "transforms__route__regex": "(.*)",
+        "transforms__route__replacement": "$1-routed",
+    }
+
+    async def scenario() -> None:
+        async with environment() as env:
+            await count(env, topic, limit="10", **chain)
+            await eventually(lambda: env.tasks()[TASK].stats.records_out == 10, what=statuses)
+
+    run(scenario())
+    assert numbers(kafka, f"{topic}-routed") == list(range(10))

@@ -8,6 +8,7 @@ from kconnect.plugins import Plugin
 def register_connectors() -> list[Plugin]:
     return [
         Plugin("testing_plugins.counting:CountingSource", kind="source"),
+        Plugin("testing_plugins.counting:TellingSource", kind="source"),
         Plugin("testing_plugins.collecting:CollectingSink", kind="sink"),
         Plugin("testing_plugins.bad:BadSource", kind="source"),
         Plugin("testing_plugins.bad:BadSink", kind="sink"),

@@ -7,26 +7,61 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kconnect.config import Config, key
+from kconnect.errors import DataError, RetriableError
 from kconnect.record import SinkRecord, TopicPartition
 from kconnect.sink import Offsets, SinkConnector, SinkTask
 
 
 class CollectingConfig(Config):
     journal: str = key(doc="File that gets a line of JSON for every call and record.")
+    retry_at: int = key(default=-1, doc="Offset at which put raises RetriableError, before anything is written.")
+    retries: int = key(default=2, doc="How often.")
+    retry_ms: int = key(default=0, doc="What to ask as the time between, 0 for nothing.")
+    rewind_at: int = key(default=-1, doc="Offset after which to go back to the partition's beginning, once.")
+    errant_at: int = key(default=-1, doc="Offset of a record to report as bad.")
+    commit_at: int = key(default=-1, doc="Offset after which to ask for a commit.")
+    pause_at: int = key(default=-1, doc="Offset after which to pause its partition, for good.")
+    hold_back: int = key(default=0, doc="How many offsets less than put to let be committed.")
 
 
 class CollectingTask(SinkTask[CollectingConfig]):
     def start(self, config: CollectingConfig) -> None:
+        self._config = config
         self._journal = Path(config.journal)
+        self._retries_left = config.retries
+        self._rewound = False
         self._note("start")
 
     def open(self, partitions: Sequence[TopicPartition]) -> None:
         self._note("open", partitions=[str(p) for p in partitions])
 
     def put(self, records: Sequence[SinkRecord]) -> None:
+        config = self._config
+        offsets = {record.offset for record in records}
+        if config.retry_at in offsets and self._retries_left:
+            self._retries_left -= 1
+            if config.retry_ms:
+                self.context.timeout(config.retry_ms)
+            self._note("retry", offsets=[record.offset for record in records])
+            raise RetriableError("not now")
         for record in records:
+            if record.offset == config.errant_at and self.context.errant_record_reporter is not None:
+                self.context.errant_record_reporter.report(record, DataError("bad from the first"))
+                continue
             place = [record.topic, record.partition, record.offset]
             self._note("put", place=place, key=record.key, value=record.value)
+        partitions = {TopicPartition(record.original_topic, record.original_partition) for record in records}
+        if config.rewind_at in offsets and not self._rewound:
+            self._rewound = True
+            self.context.offset(dict.fromkeys(partitions, 0))
+        if config.commit_at in offsets:
+            self.context.request_commit()
+        if config.pause_at in offsets:
+            self.context.pause(*partitions)
+
+    def pre_commit(self, offsets: Offsets) -> Offsets:
+        self.flush(offsets)
+        return {p: max(0, offset - self._config.hold_back) for p, offset in offsets.items()}
 
     def flush(self, offsets: Offsets) -> None:
         self._note("flush", offsets={str(p): offset for p, offset in offsets.items()})

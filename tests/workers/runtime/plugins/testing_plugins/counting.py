@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from confluent_kafka import Message
+
 from kconnect.config import Config, key
 from kconnect.record import SourceRecord
 from kconnect.source import SourceConnector, SourceTask
@@ -16,6 +18,7 @@ class CountingConfig(Config):
     batch: int = key(default=100, doc="Records per poll.")
     streams: int = key(default=1, doc="Source partitions, taken in turn.")
     pause_ms: int = key(default=0, doc="Wait in each poll.")
+    unfit_at: int = key(default=-1, doc="Number whose value no converter takes.")
     commit_file: str | None = key(default=None, doc="Gets a line for every commit.")
 
 
@@ -39,17 +42,37 @@ class CountingTask(SourceTask[CountingConfig]):
         self._next[stream] = last
         partition = {"stream": stream}
         return [
-            SourceRecord(partition, {"n": n}, config.topic, key=str(stream), value={"stream": stream, "n": n})
+            SourceRecord(
+                partition,
+                {"n": n},
+                config.topic,
+                key=str(stream),
+                value=object() if n == config.unfit_at else {"stream": stream, "n": n},
+            )
             for n in range(first, last)
         ]
 
     def commit(self) -> None:
+        self._note("commit")
+
+    def _note(self, line: str) -> None:
         if self._config.commit_file is not None:
             with Path(self._config.commit_file).open("a") as file:
-                file.write("commit\n")
+                file.write(f"{line}\n")
 
     def stop(self) -> None:
         self._stopped = True
+
+
+class TellingTask(CountingTask):
+    """Wants to hear of every record."""
+
+    def commit_record(self, record: SourceRecord, metadata: Message | None) -> None:
+        self._note("dropped" if metadata is None else f"{metadata.topic()} {metadata.offset()}")
+
+
+class TellingSource(SourceConnector[CountingConfig]):
+    task = TellingTask
 
 
 class CountingSource(SourceConnector[CountingConfig]):

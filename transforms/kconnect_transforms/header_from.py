@@ -78,7 +78,7 @@ class HeaderFrom(ProjectedTransform[HeaderFromConfig]):
             projection.set_struct(self.side, struct_like(part.schema, schemas(kept)), kept)
 
     def _add(self, projection: Projection, made: list[str]) -> None:
-        projection.headers = projection.local(f"{projection.headers} + ({', '.join(made)},)")
+        projection.headers = projection.local(f"(*{projection.headers}, {', '.join(made)})")
 
 
 class HeaderFromKey(OnKey, HeaderFrom):

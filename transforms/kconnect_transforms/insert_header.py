@@ -26,7 +26,7 @@ class InsertHeader(ProjectedTransform[InsertHeaderConfig]):
 
     def configure(self, config: InsertHeaderConfig) -> None:
         schema, value = parse_string(config.value_literal)
-        self._added = (Header(config.header, schema, value),)
+        self._added = Header(config.header, schema, value)
 
     def project(self, projection: Projection) -> None:
-        projection.headers = projection.local(f"{projection.headers} + {projection.constant(self._added)}")
+        projection.headers = projection.local(f"(*{projection.headers}, {projection.constant(self._added)})")

@@ -226,7 +226,8 @@ class _Validation:
             for name, reason in policy.refused(client, given).items():
                 self._refuse(prefix + name, reason)
             for error in settings.check(given, client):
-                self._refuse(prefix + (error.key or min(given)), error.reason)
+                hint = f" ({error.suggestion})" if error.suggestion else ""
+                self._refuse(prefix + (error.key or min(given)), error.reason + hint)
 
     def _policy(self) -> ClientOverridePolicy:
         name = self.worker_props.get("connector.client.config.override.policy") or "All"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from kconnect.errors import ConfigError
 from kconnect.kafka import sasl, tls
-from kconnect.kafka.rules import Props, Rule, choice, handled, number, part_of, refused, same, to
+from kconnect.kafka.rules import Props, Rule, boolean, choice, handled, number, part_of, refused, same, to
 
 _JAVA_CLASS = "it names a Java class, and there is no Java here"
 _CONVERTERS = "converters do this"
@@ -71,13 +71,13 @@ def _assignors(key: str, value: str, props: Props) -> dict[str, str]:
 COMMON: Mapping[str, Rule] = {
     "bootstrap.servers": same(),
     "client.id": same(),
-    "client.dns.lookup": same(),
+    "client.dns.lookup": choice("use_all_dns_ips", "resolve_canonical_bootstrap_servers_only"),
     "config.providers": handled("the worker resolves ${provider:…} before clients see a setting"),
     "connections.max.idle.ms": number(),
-    "enable.metrics.push": same(),
+    "enable.metrics.push": boolean(),
     "metadata.max.age.ms": Rule(translate=_metadata_age),
     "metadata.recovery.rebootstrap.trigger.ms": number(),
-    "metadata.recovery.strategy": same(),
+    "metadata.recovery.strategy": choice("none", "rebootstrap"),
     "metric.reporters": refused(_JAVA_CLASS, unless="org.apache.kafka.common.metrics.JmxReporter"),
     "auto.include.jmx.reporter": handled(_METRICS),
     "metrics.num.samples": handled(_METRICS),
@@ -111,7 +111,7 @@ COMMON: Mapping[str, Rule] = {
     "sasl.oauthbearer.assertion.claim.aud": same(),
     "sasl.oauthbearer.assertion.claim.exp.seconds": number(low=1),
     "sasl.oauthbearer.assertion.claim.iss": same(),
-    "sasl.oauthbearer.assertion.claim.jti.include": same(),
+    "sasl.oauthbearer.assertion.claim.jti.include": boolean(),
     "sasl.oauthbearer.assertion.claim.nbf.seconds": number(),
     "sasl.oauthbearer.assertion.claim.sub": same(),
     "sasl.oauthbearer.assertion.file": same(),
@@ -136,7 +136,7 @@ COMMON: Mapping[str, Rule] = {
     "sasl.oauthbearer.scope.claim.name": refused(_TOKENS, unless="scope"),
     "sasl.oauthbearer.sub.claim.name": same(),
     "sasl.oauthbearer.token.endpoint.url": Rule(translate=sasl.token_endpoint),
-    "security.protocol": same(),
+    "security.protocol": choice("plaintext", "ssl", "sasl_plaintext", "sasl_ssl"),
     "security.providers": refused(_JAVA_CLASS),
     "send.buffer.bytes": number("socket.send.buffer.bytes", high=100_000_000),
     "socket.connection.setup.timeout.max.ms": refused(
@@ -165,15 +165,15 @@ COMMON: Mapping[str, Rule] = {
 }
 
 PRODUCER: Mapping[str, Rule] = {
-    "acks": same(),
+    "acks": choice("all", "-1", "0", "1"),
     "batch.size": Rule(translate=_batch_bytes),
     "buffer.memory": number("queue.buffering.max.kbytes", low=1, scale=lambda size: size // 1024),
     "compression.gzip.level": _compression_level("gzip"),
     "compression.lz4.level": _compression_level("lz4"),
-    "compression.type": same(),
+    "compression.type": choice("none", "gzip", "snappy", "lz4", "zstd"),
     "compression.zstd.level": _compression_level("zstd"),
     "delivery.timeout.ms": number("message.timeout.ms"),
-    "enable.idempotence": same(),
+    "enable.idempotence": boolean(),
     "interceptor.classes": refused(_JAVA_CLASS),
     "key.serializer": handled(_CONVERTERS),
     "linger.ms": number(high=900_000),
@@ -197,25 +197,25 @@ PRODUCER: Mapping[str, Rule] = {
 }
 
 CONSUMER: Mapping[str, Rule] = {
-    "allow.auto.create.topics": same(),
+    "allow.auto.create.topics": boolean(),
     "auto.commit.interval.ms": number(high=86_400_000),
-    "auto.offset.reset": choice("auto.offset.reset", earliest="earliest", latest="latest", none="error", error="error"),
-    "check.crcs": same(),
+    "auto.offset.reset": choice("earliest", "latest", "none", "error", renamed={"none": "error"}),
+    "check.crcs": boolean(),
     "client.rack": same(),
     "default.api.timeout.ms": handled("the worker gives every call its own time limit"),
-    "enable.auto.commit": same(),
+    "enable.auto.commit": boolean(),
     "exclude.internal.topics": handled("topics.regex is matched by the worker, which leaves internal topics out"),
     "fetch.max.bytes": number(high=2_147_483_135),
     "fetch.max.wait.ms": number("fetch.wait.max.ms", high=300_000),
     "fetch.min.bytes": number(),
     "group.id": same(),
     "group.instance.id": same(),
-    "group.protocol": choice("group.protocol", classic="classic", consumer="consumer"),
+    "group.protocol": choice("classic", "consumer"),
     "group.remote.assignor": same(),
     "heartbeat.interval.ms": number(low=1, high=3_600_000),
     "interceptor.classes": refused(_JAVA_CLASS),
     "internal.throw.on.fetch.stable.offset.unsupported": handled("an internal switch of Kafka Streams"),
-    "isolation.level": choice("isolation.level", read_uncommitted="read_uncommitted", read_committed="read_committed"),
+    "isolation.level": choice("read_uncommitted", "read_committed"),
     "key.deserializer": handled(_CONVERTERS),
     "max.partition.fetch.bytes": number(low=1, high=1_000_000_000),
     "max.poll.interval.ms": number(low=1, high=86_400_000),

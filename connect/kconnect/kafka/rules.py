@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeAlias
 
 from kconnect.errors import ConfigError
@@ -46,21 +47,26 @@ def number(*names: str, low: int = 0, high: int = 2**31 - 1, scale: Callable[[in
     return Rule(translate=translate)
 
 
-def choice(name: str, **words: str) -> Rule:
-    """One of `words`, in any case; what it is called in librdkafka is under `name`."""
+def choice(*words: str, renamed: Mapping[str, str] = MappingProxyType({})) -> Rule:
+    """One of `words`, in any case; `renamed` are those that librdkafka calls otherwise."""
 
     def translate(key: str, value: str, props: Props) -> dict[str, str]:
-        word = words.get(value.lower())
-        if word is None:
+        word = value.lower()
+        if word not in words:
             raise ConfigError(
                 "not a value that kconnect can give effect to",
                 key=key,
                 value=value,
                 suggestion="one of " + ", ".join(words),
             )
-        return {name: word}
+        return {key: renamed.get(word, word)}
 
     return Rule(translate=translate)
+
+
+def boolean() -> Rule:
+    """True or false, under the same name."""
+    return choice("true", "false")
 
 
 def handled(note: str) -> Rule:

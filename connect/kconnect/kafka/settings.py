@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from kconnect.errors import ConfigError
 from kconnect.kafka.java_keys import ADMIN, COMMON, CONSUMER, PRODUCER
-from kconnect.kafka.librdkafka_keys import LIBRDKAFKA_KEYS
+from kconnect.kafka.librdkafka_keys import COMMON_KEYS, CONSUMER_KEYS, PRODUCER_KEYS
 from kconnect.kafka.rules import Rule
 
 ClientKind: TypeAlias = Literal["producer", "consumer", "admin"]
@@ -23,6 +23,12 @@ JAVA_KEYS: Mapping[ClientKind, Mapping[str, Rule]] = {
     "admin": {**COMMON, **ADMIN},
 }
 """The Java keys that each client knows, and what becomes of them."""
+
+LIBRDKAFKA_KEYS: Mapping[ClientKind, frozenset[str]] = {
+    "producer": PRODUCER_KEYS,
+    "consumer": CONSUMER_KEYS,
+    "admin": COMMON_KEYS,
+}
 
 # Where librdkafka's defaults differ from what Kafka Connect promises. Of two names for one setting librdkafka takes
 # the one that comes last, so rules write these by the names used here, and aliases given by the user follow.
@@ -62,7 +68,7 @@ def check(props: Mapping[str, str], kind: ClientKind) -> list[ConfigError]:
 
 def known(props: Mapping[str, str], kind: ClientKind) -> dict[str, str]:
     """Those of a worker's settings that are settings of this client: a worker's file holds much else."""
-    return {key: value for key, value in props.items() if key in JAVA_KEYS[kind] or key in LIBRDKAFKA_KEYS}
+    return {key: value for key, value in props.items() if key in JAVA_KEYS[kind] or key in LIBRDKAFKA_KEYS[kind]}
 
 
 def _translate(props: Mapping[str, str], kind: ClientKind) -> tuple[dict[str, str], list[ConfigError]]:
@@ -73,7 +79,7 @@ def _translate(props: Mapping[str, str], kind: ClientKind) -> tuple[dict[str, st
     given = {key: str(value).strip() for key, value in props.items() if value is not None}
     for key, value in given.items():
         rule = java.get(key)
-        if rule is None and key in LIBRDKAFKA_KEYS:
+        if rule is None and key in LIBRDKAFKA_KEYS[kind]:
             native[key] = value
         elif rule is None:
             errors.append(_unknown(key, kind))
@@ -103,10 +109,10 @@ def _settle(config: dict[str, str], given: Mapping[str, str]) -> None:
 
 
 def _unknown(key: str, kind: ClientKind) -> ConfigError:
-    owners = [other for other in JAVA_KEYS if key in JAVA_KEYS[other]]
+    owners = [other for other in JAVA_KEYS if key in JAVA_KEYS[other] or key in LIBRDKAFKA_KEYS[other]]
     if owners:
         return ConfigError(f"a setting of the {' and '.join(owners)}, not of the {kind}", key=key)
-    nearest = difflib.get_close_matches(key, [*JAVA_KEYS[kind], *LIBRDKAFKA_KEYS], n=3)
+    nearest = difflib.get_close_matches(key, [*JAVA_KEYS[kind], *LIBRDKAFKA_KEYS[kind]], n=3)
     return ConfigError(
         f"neither the Java {kind} nor librdkafka knows this setting",
         key=key,

@@ -10,8 +10,7 @@ from confluent_kafka.admin import AdminClient
 
 from kconnect.errors import ConfigError
 from kconnect.kafka import admin, consumer, producer
-from kconnect.kafka.librdkafka_keys import LIBRDKAFKA_KEYS
-from kconnect.kafka.settings import JAVA_KEYS, ClientKind, check, known, translate
+from kconnect.kafka.settings import JAVA_KEYS, LIBRDKAFKA_KEYS, ClientKind, check, known, translate
 
 BROKER = {"bootstrap.servers": "127.0.0.1:1"}
 KINDS: tuple[ClientKind, ...] = ("producer", "consumer", "admin")
@@ -50,7 +49,7 @@ def test_librdkafka_takes_what_the_java_defaults_are_translated_to(kind: ClientK
     create[kind](config)
 
 
-@pytest.mark.parametrize("key", sorted(LIBRDKAFKA_KEYS))
+@pytest.mark.parametrize("key", sorted(LIBRDKAFKA_KEYS["producer"] | LIBRDKAFKA_KEYS["consumer"]))
 def test_librdkafka_knows_each_of_its_own_names(key: str) -> None:
     with pytest.raises((confluent_kafka.KafkaException, ValueError)) as refusal:
         confluent_kafka.Producer({key: "\x00", "no.such.setting": "1"})
@@ -146,6 +145,10 @@ def test_librdkafkas_name_wins_over_javas() -> None:
         ("producer", "partitioner.class", "com.example.ByRegion", "Java class"),
         ("producer", "linger.ms", "soon", "whole number"),
         ("producer", "fetch.max.wait.ms", "500", "a setting of the consumer"),
+        ("producer", "fetch.wait.max.ms", "500", "a setting of the consumer"),
+        ("producer", "acks", "banana", "all, -1, 0, 1"),
+        ("consumer", "check.crcs", "yes", "true, false"),
+        ("admin", "security.protocol", "TLS", "sasl_ssl"),
         ("consumer", "auto.offset.reset", "by_duration:PT1H", "earliest, latest"),
         (
             "consumer",
@@ -176,7 +179,8 @@ def test_every_fault_is_reported_and_translate_raises_the_first() -> None:
 
 def test_a_workers_other_settings_are_left_to_the_worker() -> None:
     worker = {"bootstrap.servers": "b:1", "group.id": "workers", "key.converter": "X", "sasl.mechanism": "PLAIN"}
-    assert known(worker, "admin").keys() == {"bootstrap.servers", "group.id", "sasl.mechanism"}
+    assert known(worker, "admin").keys() == {"bootstrap.servers", "sasl.mechanism"}
+    assert known(worker, "consumer").keys() == {"bootstrap.servers", "group.id", "sasl.mechanism"}
 
 
 @pytest.mark.parametrize("create", [producer, admin])
@@ -191,5 +195,5 @@ def test_a_consumer_without_a_group_is_refused() -> None:
 
 
 def test_what_librdkafka_refuses_is_a_config_error() -> None:
-    with pytest.raises(ConfigError, match="acks"):
-        producer({**BROKER, "acks": "banana"})
+    with pytest.raises(ConfigError, match=r"queue\.buffering\.max\.ms"):
+        producer({**BROKER, "queue.buffering.max.ms": "soon"})

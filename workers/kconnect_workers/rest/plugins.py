@@ -10,6 +10,7 @@ from fastapi import Request
 from kconnect.errors import ConfigError, NotFoundError
 from kconnect.plugins import CONNECTORS, PluginInfo, PluginKind, Plugins
 from kconnect_workers.herder.environment import ConnectorEnvironment
+from kconnect_workers.plugin_version import matches
 from kconnect_workers.rest import bodies
 from kconnect_workers.rest.answers import Json
 from kconnect_workers.rest.route import PathName, WorkerHerder, api_router, is_true
@@ -73,7 +74,7 @@ def _check_version(plugins: Plugins, name: str, version: str | None) -> None:
     found = [info for info in plugins.infos if name in (info.class_name, *info.java_names, *info.aliases)]
     if not found:
         raise NotFoundError(f"Unknown plugin {name}.")
-    if version is not None and all(version != info.version for info in found):
+    if version is not None and not any(matches(version, info.version) for info in found):
         there = ", ".join(sorted({info.version for info in found}))
         raise ConfigError(f"there is no version {version} of {name} here", suggestion=f"installed: {there}")
 

@@ -23,6 +23,7 @@ class RestServer:
             ws="none",
             lifespan="off",
             log_config=None,
+            log_level="warning",
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=int(_CLOSE_SECONDS),

@@ -86,7 +86,7 @@ class Kafka:
                 consumer.assign([TopicPartition(topic, partition, low)])
                 position = low
                 while position < high:
-                    for message in consumer.consume(500, 1.0):
+                    for message in consumer.consume(500, 0.1):
                         if message.error() is None:
                             found.append(message)
                             position = message.offset() + 1

@@ -9,7 +9,8 @@ from typing import Any, Protocol, TypeVar
 from kconnect.errors import ConfigError, ConnectError, DataError, RetriableError
 from kconnect.plugins import PluginKind, Plugins
 from kconnect.projection import Compiled
-from kconnect.record import SinkRecord, SourceRecord
+from kconnect.record import RowBatch, SinkRecord, SourceRecord
+from kconnect.row_projection import CompiledRows
 from kconnect.transform import Predicate, ProjectedTransform, Transform
 from kconnect_workers.runtime.transform_config import StageConfig, stage_configs
 
@@ -70,7 +71,10 @@ class TransformationChain:
         self._steps: list[_Step] = []
         for projected, run in groupby(self.stages, key=lambda stage: stage.is_projected):
             neighbours = list(run)
-            self._steps += [_CompiledRun([stage.transform for stage in neighbours])] if projected else neighbours
+            self._steps += [_CompiledRun(neighbours)] if projected else neighbours
+        first = self._steps[0] if self._steps else None
+        self._rows = CompiledRows(first.transforms if isinstance(first, _CompiledRun) else ())
+        self._after_rows = self._steps[1:] if isinstance(first, _CompiledRun) else self._steps
         self.failing: type[Transform[Any]] | None = None
         """The class in which the last `apply` failed."""
 
@@ -111,20 +115,11 @@ class TransformationChain:
     def apply_batch(self, records: Sequence[R]) -> list[R | None]:
         """One result per record, in order. Any exception means that some record fails: `apply` to each finds which,
         and says why."""
-        results: list[R | None] = list(records)
-        positions: Sequence[int] = range(len(results))
-        alive: Sequence[R] = records
-        for step in self._steps:
-            made = step.apply_batch(alive)
-            alive = [record for record in made if record is not None]
-            if len(alive) < len(made):
-                for at, record in zip(positions, made, strict=True):
-                    if record is None:
-                        results[at] = None
-                positions = [at for at, record in zip(positions, made, strict=True) if record is not None]
-        for at, record in zip(positions, alive, strict=True):
-            results[at] = record
-        return results
+        return _through(self._steps, records)
+
+    def apply_rows(self, batch: RowBatch) -> list[SourceRecord | None]:
+        """As `apply_batch` to the records of a RowBatch, which are built once, with the first transforms applied."""
+        return _through(self._after_rows, self._rows.apply(batch))
 
     def close(self) -> None:
         """Release what transforms and predicates hold. May be called twice."""
@@ -139,13 +134,33 @@ class _Step(Protocol):
 
 
 class _CompiledRun:
-    def __init__(self, transforms: Sequence[Transform[Any]]) -> None:
-        self._compiled: Compiled[Any] = Compiled([t for t in transforms if isinstance(t, ProjectedTransform)])
+    def __init__(self, stages: Sequence[Stage]) -> None:
+        transforms = [stage.transform for stage in stages]
+        self.transforms = [transform for transform in transforms if isinstance(transform, ProjectedTransform)]
+        self._compiled: Compiled[Any] = Compiled(self.transforms)
 
     def apply_batch(self, records: Sequence[R]) -> list[R | None]:
         results: list[R | None] = []
         self._compiled.apply_into(records, results)
         return results
+
+
+def _through(steps: Sequence[_Step], records: Sequence[R]) -> list[R | None]:
+    """What the steps make of the records, one result per record."""
+    results: list[R | None] = list(records)
+    positions: Sequence[int] = range(len(results))
+    alive = records
+    for step in steps:
+        made = step.apply_batch(alive)
+        alive = [record for record in made if record is not None]
+        if len(alive) < len(made):
+            for at, record in zip(positions, made, strict=True):
+                if record is None:
+                    results[at] = None
+            positions = [at for at, record in zip(positions, made, strict=True) if record is not None]
+    for at, record in zip(positions, alive, strict=True):
+        results[at] = record
+    return results
 
 
 def _stage(config: StageConfig, plugins: Plugins) -> Stage:

@@ -14,6 +14,7 @@ from kconnect.providers import ConfigTransformer
 from kconnect.sink import SinkConnector
 from kconnect.source import SourceConnector
 from kconnect_workers.connector_config import converter_settings
+from kconnect_workers.runtime.entry_points import known_entry_points
 from kconnect_workers.runtime.plugin_call import plugin_call
 
 
@@ -26,7 +27,7 @@ class PluginLoader:
 
     @cached_property
     def plugins(self) -> Plugins:
-        return Plugins.discover()
+        return Plugins.discover(known_entry_points())
 
     def resolved(self, props: Mapping[str, str]) -> dict[str, str]:
         """`props` with the variables of config providers replaced."""

@@ -19,6 +19,7 @@ import threading
 from pathlib import Path
 
 from kconnect_workers.runtime.channel import Channel, ChannelClosedError
+from kconnect_workers.runtime.entry_points import load_core
 from kconnect_workers.runtime.lease import ExitCode
 from kconnect_workers.runtime.messages import Exited, Fork, Forked, ForkFailed, Kill, Ready, ToZygote
 from kconnect_workers.runtime.parentage import die_with_parent
@@ -149,6 +150,7 @@ def main() -> None:
     gc.disable()
     for module in PRELOADED:
         importlib.import_module(module)
+    load_core()
     gc.collect()
     gc.freeze()
     Zygote(Channel(socket.socket(fileno=fd), ToZygote)).serve()

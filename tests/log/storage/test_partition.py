@@ -70,7 +70,7 @@ class PartitionModel(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         self.records: dict[int, bytes] = {}
-        self.sequence = 0
+        self.sequence = self.epoch = 0
         self.log_start = 0
 
     @initialize()
@@ -80,7 +80,9 @@ class PartitionModel(RuleBasedStateMachine):
     @rule(sizes=st.lists(st.integers(0, 150), min_size=1, max_size=4))
     def append(self, sizes: list[int]) -> None:
         values = [os.urandom(size) for size in sizes]
-        base, _ = self.partition.append(batch(*values, producer_id=1, producer_epoch=0, base_sequence=self.sequence))
+        base, _ = self.partition.append(
+            batch(*values, producer_id=1, producer_epoch=self.epoch, base_sequence=self.sequence)
+        )
         assert base == self.partition.log_end_offset - len(values)
         self.sequence += len(values)
         self.records |= dict(enumerate(values, base))
@@ -89,7 +91,9 @@ class PartitionModel(RuleBasedStateMachine):
     @rule()
     def send_a_gap(self) -> None:
         with pytest.raises(RequestError) as refused:
-            self.partition.append(batch(b"gap", producer_id=1, producer_epoch=0, base_sequence=self.sequence + 1))
+            self.partition.append(
+                batch(b"gap", producer_id=1, producer_epoch=self.epoch, base_sequence=self.sequence + 1)
+            )
         assert refused.value.code is ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
 
     @rule()
@@ -132,7 +136,8 @@ class PartitionModel(RuleBasedStateMachine):
         self.reopen(self.partition.recovery_point)
         end = self.partition.log_end_offset
         self.records = {offset: value for offset, value in self.records.items() if offset < end}
-        self.sequence = end
+        # What the log still knows of the producer depends on where its end was cut: it begins anew.
+        self.sequence, self.epoch = 0, self.epoch + 1
 
     @invariant()
     def holds_what_was_appended(self) -> None:

@@ -34,46 +34,56 @@ class ProduceApi:
         return [Api(ApiKey.PRODUCE, 3, 13, self.produce)]
 
     def produce(self, request: requests.Produce, call: Call) -> responses.Produce | None:
-        failed = awaits_sync = False
-        answers = []
-        for topic_data in request.topic_data:
-            partition_answers = []
-            for data in topic_data.partition_data:
-                try:
-                    if request.acks not in _VALID_ACKS:
-                        raise RequestError(ErrorCode.INVALID_REQUIRED_ACKS)
-                    if request.transactional_id is not None:
-                        raise RequestError(ErrorCode.INVALID_TXN_STATE, "transactions are not served yet")
-                    topic = find_topic(self._topics, topic_data.name, topic_data.topic_id)
-                    partition = partition_of(topic, data.index)
-                    answer = self._append(partition, data)
-                    awaits_sync = awaits_sync or partition.awaits_sync
-                except RequestError as e:
-                    failed = True
-                    answer = responses.Produce.PartitionProduceResponse(
-                        index=data.index,
-                        error_code=e.code,
-                        base_offset=-1,
-                        log_start_offset=-1,
-                        error_message=e.message,
-                    )
-                partition_answers.append(answer)
-            answers.append(
+        appended: list[Partition] = []
+        response = responses.Produce(
+            responses=[
                 responses.Produce.TopicProduceResponse(
-                    name=topic_data.name, topic_id=topic_data.topic_id, partition_responses=partition_answers
+                    name=wanted.name,
+                    topic_id=wanted.topic_id,
+                    partition_responses=[self._answer(request, wanted, d, appended) for d in wanted.partition_data],
                 )
-            )
-        response = responses.Produce(responses=answers)
+                for wanted in request.topic_data
+            ]
+        )
         if request.acks == 0:
-            if failed:
-                call.hang_up()
-            else:
+            if all(a.error_code == ErrorCode.NONE for topic in response.responses for a in topic.partition_responses):
                 call.end_silently()
+            else:
+                call.hang_up()
             return None
-        if awaits_sync:
+        if any(partition.awaits_sync for partition in appended):
             self._syncer.sync(lambda: call.answer(self._after_sync(response)))
             return None
         return response
+
+    def _answer(
+        self,
+        request: requests.Produce,
+        wanted: requests.Produce.TopicProduceData,
+        data: requests.Produce.PartitionProduceData,
+        appended: list[Partition],
+    ) -> responses.Produce.PartitionProduceResponse:
+        try:
+            _check_request(request)
+            topic = find_topic(self._topics, wanted.name, wanted.topic_id)
+            if topic.is_internal:
+                raise RequestError(ErrorCode.INVALID_TOPIC_EXCEPTION, f"{topic.name} belongs to the log itself")
+            partition = partition_of(topic, data.index)
+            records = data.records if isinstance(data.records, memoryview) else memoryview(b"")
+            base_offset, append_time = partition.append(records)
+        except RequestError as e:
+            return responses.Produce.PartitionProduceResponse(
+                index=data.index, error_code=e.code, base_offset=-1, log_start_offset=-1, error_message=e.message
+            )
+        appended.append(partition)
+        if partition.watchers:
+            self._wake_later(partition)
+        return responses.Produce.PartitionProduceResponse(
+            index=data.index,
+            base_offset=base_offset,
+            log_append_time_ms=append_time,
+            log_start_offset=partition.log_start_offset,
+        )
 
     def _after_sync(self, response: responses.Produce) -> responses.Produce:
         """The response, with what could not be synced refused after all."""
@@ -88,20 +98,6 @@ class ProduceApi:
                     answer.error_code, answer.error_message = e.code, e.message
         return response
 
-    def _append(
-        self, partition: Partition, data: requests.Produce.PartitionProduceData
-    ) -> responses.Produce.PartitionProduceResponse:
-        records = data.records
-        base_offset, append_time = partition.append(records if isinstance(records, memoryview) else memoryview(b""))
-        if partition.watchers:
-            self._wake_later(partition)
-        return responses.Produce.PartitionProduceResponse(
-            index=data.index,
-            base_offset=base_offset,
-            log_append_time_ms=append_time,
-            log_start_offset=partition.log_start_offset,
-        )
-
     def _wake_later(self, partition: Partition) -> None:
         # Once per round of the loop: more records in fewer answers.
         if not self._woken:
@@ -112,3 +108,10 @@ class ProduceApi:
         woken, self._woken = self._woken, set()
         for partition in woken:
             partition.wake_watchers()
+
+
+def _check_request(request: requests.Produce) -> None:
+    if request.acks not in _VALID_ACKS:
+        raise RequestError(ErrorCode.INVALID_REQUIRED_ACKS, f"acks={request.acks}: 0, 1 and -1 are possible")
+    if request.transactional_id is not None:
+        raise RequestError(ErrorCode.INVALID_TXN_STATE, "transactions are not served yet")

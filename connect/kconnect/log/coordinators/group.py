@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from kconnect.log.coordinators.effects import Effect, JoinAnswer, Keep, SyncAnswer, answer_to_join
 from kconnect.log.coordinators.member import Join, Member, Sync
+from kconnect.log.coordinators.roster import Roster
 from kconnect.log.protocol.error_code import ErrorCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 class GroupState(Enum):
@@ -39,11 +40,7 @@ class Group:
         self.generation_id = 0
         self.protocol_type: str | None = None
         self.protocol_name: str | None = None
-        self.leader: str | None = None
-        self.members: dict[str, Member] = {}
-        self._static: dict[str, str] = {}
-        # Ids that were given out and not used yet, with the time at which they end.
-        self._pending: dict[str, float] = {}
+        self._roster = Roster()
         self._rebalance_deadline: float | None = None
         self._initial_delay = initial_rebalance_delay
         # While a new group waits the initial delay for further members, nothing completes early.
@@ -65,23 +62,35 @@ class Group:
         """A group as it was kept: its members have a session's time to show that they are still there."""
         group = cls(group_id, initial_rebalance_delay=initial_rebalance_delay)
         group.generation_id = generation_id
-        group.protocol_type, group.protocol_name, group.leader = protocol_type or None, protocol_name, leader
+        group.protocol_type, group.protocol_name = protocol_type or None, protocol_name
         for member in members:
-            group._admit(member)
+            group._roster.admit(member)
             group._touch(member, now)
+        if leader in group.members:
+            group._roster.leader = leader
         group.state = GroupState.STABLE if group.members else GroupState.EMPTY
         return group
 
     @property
+    def members(self) -> Mapping[str, Member]:
+        """The members by id."""
+        return self._roster.members
+
+    @property
+    def leader(self) -> str | None:
+        """The member that assigns, None without members."""
+        return self._roster.leader
+
+    @property
     def is_unused(self) -> bool:
         """Whether nobody was ever taken in, nor told to come back."""
-        return self.generation_id == 0 and not self.members and not self._pending
+        return self.generation_id == 0 and not self.members and not self._roster.pending
 
     @property
     def next_deadline(self) -> float | None:
         """When `tick` is due, or None while there is nothing to wait for."""
         deadlines = [member.deadline for member in self.members.values() if not member.is_waiting]
-        deadlines += self._pending.values()
+        deadlines += self._roster.pending.values()
         if self._rebalance_deadline is not None:
             deadlines.append(self._rebalance_deadline)
         return min(deadlines, default=None)
@@ -89,8 +98,8 @@ class Group:
     def tick(self, now: float) -> list[Effect]:
         """Let pass what is over: sessions, ids that nobody used, the wait for members to join."""
         effects: list[Effect] = []
-        for member_id in [id_ for id_, deadline in self._pending.items() if deadline <= now]:
-            del self._pending[member_id]
+        for member_id in [id_ for id_, deadline in self._roster.pending.items() if deadline <= now]:
+            del self._roster.pending[member_id]
         expired = [m for m in self.members.values() if not m.is_waiting and m.deadline <= now]
         for member in expired:
             self._remove(member, effects)
@@ -112,11 +121,11 @@ class Group:
         if not request.member_id:
             return self._join_without_id(request, now)
         effects: list[Effect] = []
-        if request.member_id in self._pending:
-            del self._pending[request.member_id]
+        if request.member_id in self._roster.pending:
+            del self._roster.pending[request.member_id]
             self._join_new(request, request.member_id, now, effects)
             return effects
-        error = self.check_identity(request.member_id, request.group_instance_id)
+        error = self._roster.check_identity(request.member_id, request.group_instance_id)
         if error is not None:
             return [_refuse_join(request, error)]
         return self._rejoin(self.members[request.member_id], request, now)
@@ -124,30 +133,19 @@ class Group:
     def _check_protocols(self, request: Join) -> ErrorCode | None:
         if not request.protocols or not request.protocol_type:
             return ErrorCode.INCONSISTENT_GROUP_PROTOCOL
-        others = [m for m in self.members.values() if m.member_id != request.member_id]
         if self.members and request.protocol_type != self.protocol_type:
             return ErrorCode.INCONSISTENT_GROUP_PROTOCOL
-        if others and not _common_protocols(others, request.protocols):
+        if not self._roster.knows_one_of(request.protocols, besides=request.member_id):
             return ErrorCode.INCONSISTENT_GROUP_PROTOCOL
         return None
 
-    def check_identity(self, member_id: str, group_instance_id: str | None) -> ErrorCode | None:
-        """Why a request is not from the member that it claims to be from, or None."""
-        if group_instance_id is not None:
-            known = self._static.get(group_instance_id)
-            if known is None:
-                return ErrorCode.UNKNOWN_MEMBER_ID
-            if known != member_id:
-                return ErrorCode.FENCED_INSTANCE_ID
-        return None if member_id in self.members else ErrorCode.UNKNOWN_MEMBER_ID
-
     def _join_without_id(self, request: Join, now: float) -> list[Effect]:
         effects: list[Effect] = []
-        replaced = self._static.get(request.group_instance_id) if request.group_instance_id is not None else None
+        replaced = self._roster.static_member(request.group_instance_id)
         if replaced is not None:
-            self._replace_static(self.members[replaced], request, now, effects)
+            self._replace_static(replaced, request, now, effects)
         elif request.needs_known_member_id and request.group_instance_id is None:
-            self._pending[request.fresh_member_id] = now + request.session_timeout
+            self._roster.pending[request.fresh_member_id] = now + request.session_timeout
             effects.append(
                 JoinAnswer(
                     reply_to=request.reply_to, member_id=request.fresh_member_id, error=ErrorCode.MEMBER_ID_REQUIRED
@@ -160,49 +158,15 @@ class Group:
     def _join_new(self, request: Join, member_id: str, now: float, effects: list[Effect]) -> None:
         if not self.members:
             self.protocol_type = request.protocol_type
-        self._admit(
-            Member(
-                member_id=member_id,
-                group_instance_id=request.group_instance_id,
-                client_id=request.client_id,
-                client_host=request.client_host,
-                session_timeout=request.session_timeout,
-                rebalance_timeout=request.rebalance_timeout,
-                protocols=request.protocols,
-                join=request,
-            )
-        )
+        self._roster.admit(_member(request, member_id, join=request))
         self._rebalance(now, effects)
-
-    def _admit(self, member: Member) -> None:
-        self.members[member.member_id] = member
-        if member.group_instance_id is not None:
-            self._static[member.group_instance_id] = member.member_id
-        if self.leader is None:
-            self.leader = member.member_id
 
     def _replace_static(self, old: Member, request: Join, now: float, effects: list[Effect]) -> None:
         """A static member is back under a new id: the old one is fenced, and its assignment goes on."""
         _refuse_waiting(old, ErrorCode.FENCED_INSTANCE_ID, effects)
         was_leader = self.leader == old.member_id
-        place = list(self.members)
-        del self.members[old.member_id]
-        member = Member(
-            member_id=request.fresh_member_id,
-            group_instance_id=old.group_instance_id,
-            client_id=request.client_id,
-            client_host=request.client_host,
-            session_timeout=request.session_timeout,
-            rebalance_timeout=request.rebalance_timeout,
-            protocols=request.protocols,
-            assignment=old.assignment,
-        )
-        self._admit(member)
-        self.members = {
-            m.member_id: m for m in (member if id_ == old.member_id else self.members[id_] for id_ in place)
-        }
-        if was_leader:
-            self.leader = member.member_id
+        member = _member(request, request.fresh_member_id, assignment=old.assignment)
+        self._roster.replace(old, member)
         unchanged = self.protocol_name is not None and old.protocols.get(self.protocol_name) == request.protocols.get(
             self.protocol_name
         )
@@ -232,7 +196,9 @@ class Group:
             protocol_name=self.protocol_name,
             leader=leader,
             skip_assignment=leads and request.may_skip_assignment,
-            members=self._subscriptions() if leads and request.may_skip_assignment else (),
+            members=self._roster.subscriptions(self.protocol_name or "")
+            if leads and request.may_skip_assignment
+            else (),
         )
 
     def _rejoin(self, member: Member, request: Join, now: float) -> list[Effect]:
@@ -265,13 +231,13 @@ class Group:
                     self._touch(member, now)
             first = self.state is GroupState.EMPTY
             self.state = GroupState.PREPARING_REBALANCE
-            patience = max(member.rebalance_timeout for member in self.members.values())
+            patience = self._roster.rebalance_timeout
             self._gathers = first and self._initial_delay > 0
             self._rebalance_deadline = now + (self._initial_delay if self._gathers else patience)
         self._complete_if_all_joined(now, effects)
 
     def _complete_if_all_joined(self, now: float, effects: list[Effect]) -> None:
-        if not self._gathers and not self._pending and all(member.join is not None for member in self.members.values()):
+        if not self._gathers and self._roster.all_joined:
             self._begin_generation(now, effects)
 
     def _rebalance_time_is_over(self, now: float, effects: list[Effect]) -> None:
@@ -287,7 +253,7 @@ class Group:
                 self._remove(member, effects)
         if self.members and all(member.join is None for member in self.members.values()):
             # Static members alone are left, none of them back yet: wait on, their sessions bound it.
-            self._rebalance_deadline = now + max(m.rebalance_timeout for m in self.members.values())
+            self._rebalance_deadline = now + self._roster.rebalance_timeout
             return
         self._begin_generation(now, effects)
 
@@ -297,15 +263,15 @@ class Group:
         self._gathers = False
         if not self.members:
             self.state = GroupState.EMPTY
-            self.leader = self.protocol_name = None
+            self.protocol_name = None
             effects.append(Keep())
             return
         joined = [member for member in self.members.values() if member.join is not None]
-        if self.leader not in self.members or self.members[self.leader].join is None:
-            self.leader = joined[0].member_id
-        self.protocol_name = _elect_protocol(list(self.members.values()))
+        if self.leader not in [member.member_id for member in joined]:
+            self._roster.leader = joined[0].member_id
+        self.protocol_name = self._roster.elect_protocol()
         self.state = GroupState.COMPLETING_REBALANCE
-        self._rebalance_deadline = now + max(member.rebalance_timeout for member in self.members.values())
+        self._rebalance_deadline = now + self._roster.rebalance_timeout
         for member in joined:
             assert member.join is not None
             effects.append(self._join_answer(member, member.join))
@@ -321,12 +287,8 @@ class Group:
             protocol_type=self.protocol_type,
             protocol_name=self.protocol_name,
             leader=self.leader or "",
-            members=self._subscriptions() if leads else (),
+            members=self._roster.subscriptions(self.protocol_name or "") if leads else (),
         )
-
-    def _subscriptions(self) -> tuple[tuple[str, str | None, bytes], ...]:
-        name = self.protocol_name or ""
-        return tuple((m.member_id, m.group_instance_id, m.protocols.get(name, b"")) for m in self.members.values())
 
     # Syncing, heartbeats, leaving
 
@@ -347,7 +309,7 @@ class Group:
         return effects
 
     def _check_sync(self, request: Sync) -> ErrorCode | None:
-        error = self.check_identity(request.member_id, request.group_instance_id)
+        error = self._roster.check_identity(request.member_id, request.group_instance_id)
         if error is not None:
             return error
         if request.generation_id != self.generation_id:
@@ -392,7 +354,7 @@ class Group:
 
     def check_generation(self, member_id: str, group_instance_id: str | None, generation_id: int) -> ErrorCode | None:
         """Why a request does not come from a member of this generation, or None."""
-        error = self.check_identity(member_id, group_instance_id)
+        error = self._roster.check_identity(member_id, group_instance_id)
         if error is None and generation_id != self.generation_id:
             return ErrorCode.ILLEGAL_GENERATION
         return error
@@ -415,14 +377,15 @@ class Group:
     def leave(self, member_id: str, group_instance_id: str | None, now: float) -> tuple[ErrorCode, list[Effect]]:
         """A member goes, of itself or because an administrator named its instance."""
         if group_instance_id is not None and not member_id:
-            member_id = self._static.get(group_instance_id, "")
-        if member_id in self._pending:
+            present = self._roster.static_member(group_instance_id)
+            member_id = present.member_id if present is not None else ""
+        if member_id in self._roster.pending:
             effects: list[Effect] = []
-            del self._pending[member_id]
+            del self._roster.pending[member_id]
             if self.state is GroupState.PREPARING_REBALANCE:
                 self._complete_if_all_joined(now, effects)
             return ErrorCode.NONE, effects
-        error = self.check_identity(member_id, group_instance_id)
+        error = self._roster.check_identity(member_id, group_instance_id)
         if error is not None:
             return error, []
         effects = []
@@ -435,11 +398,7 @@ class Group:
 
     def _remove(self, member: Member, effects: list[Effect]) -> None:
         _refuse_waiting(member, ErrorCode.UNKNOWN_MEMBER_ID, effects)
-        del self.members[member.member_id]
-        if member.group_instance_id is not None:
-            self._static.pop(member.group_instance_id, None)
-        if self.leader == member.member_id:
-            self.leader = next(iter(self.members), None)
+        self._roster.remove(member)
 
     def _after_removal(self, now: float, effects: list[Effect]) -> None:
         if not self.members:
@@ -464,14 +423,16 @@ def _refuse_waiting(member: Member, error: ErrorCode, effects: list[Effect], *, 
         member.sync = None
 
 
-def _common_protocols(members: list[Member], candidates: Iterable[str]) -> list[str]:
-    return [name for name in candidates if all(name in member.protocols for member in members)]
-
-
-def _elect_protocol(members: list[Member]) -> str:
-    """The protocol that most members prefer among those that all of them know."""
-    common = _common_protocols(members, members[0].protocols)
-    votes = dict.fromkeys(common, 0)
-    for member in members:
-        votes[next(name for name in member.protocols if name in votes)] += 1
-    return max(votes, key=votes.__getitem__)
+def _member(request: Join, member_id: str, *, assignment: bytes = b"", join: Join | None = None) -> Member:
+    """A member as `request` describes it."""
+    return Member(
+        member_id=member_id,
+        group_instance_id=request.group_instance_id,
+        client_id=request.client_id,
+        client_host=request.client_host,
+        session_timeout=request.session_timeout,
+        rebalance_timeout=request.rebalance_timeout,
+        protocols=request.protocols,
+        assignment=assignment,
+        join=join,
+    )

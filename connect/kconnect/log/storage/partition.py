@@ -5,16 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import struct
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import google_crc32c
-
 from kconnect.log.errors import CorruptLogError, RequestError
-from kconnect.log.protocol.batch import CRC_START, HEADER, LENGTH_PREFIX, MAGIC, Attribute, checksum
 from kconnect.log.protocol.error_code import ErrorCode
 from kconnect.log.storage import retention
+from kconnect.log.storage.admission import Admission
 from kconnect.log.storage.checkpoint import LeaderEpochs
 from kconnect.log.storage.producer_state import ProducerStates, drop_snapshots, write_snapshot
 from kconnect.log.storage.recovery import recover
@@ -24,14 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from kconnect.log.protocol.batch import BatchHeader
     from kconnect.log.topic_config import TopicConfig
 
 _LOG = logging.getLogger(__name__)
 
 _INT64 = struct.Struct(">q")
 _INT32 = struct.Struct(">i")
-_CRC_AT, _EPOCH_AT, _ATTRIBUTES_AT, _MAX_TIMESTAMP_AT = 17, 12, 21, 35
-_CONTROL = int(Attribute.CONTROL)
+_BASE_OFFSET_AT, _LEADER_EPOCH_AT = 0, 12
+_MAX_RELATIVE_OFFSET = 0x7FFFFFFF
 _KEPT_SNAPSHOTS = 2
 
 
@@ -58,17 +56,14 @@ class Partition:
     """
 
     __slots__ = (
+        "_admission",
         "_appended_bytes",
         "_awaits_sync",
         "_flush_messages",
-        "_log_append_time",
-        "_max_message_bytes",
         "_on_dirty",
         "_segment_bytes",
         "_snapshot_offset",
         "_synced_bytes",
-        "_timestamp_after_max",
-        "_timestamp_before_max",
         "config",
         "dirty",
         "epochs",
@@ -146,12 +141,9 @@ class Partition:
     def configure(self, config: TopicConfig) -> None:
         """Let a changed topic config hold from now on."""
         self.config = config
-        self._max_message_bytes = config.max_message_bytes
+        self._admission = Admission(config)
         self._segment_bytes = min(config.segment_bytes, MAX_SEGMENT_BYTES)
         self._flush_messages = config.flush_messages
-        self._log_append_time = config.message_timestamp_type == "LogAppendTime"
-        self._timestamp_after_max = config.message_timestamp_after_max_ms
-        self._timestamp_before_max = config.message_timestamp_before_max_ms
 
     def take_offline(self, reason: str) -> None:
         """Refuse everything from now on, with `reason`."""
@@ -174,62 +166,42 @@ class Partition:
         if self.offline is not None:
             self._refuse_offline()
         size = len(batch)
-        if size < HEADER.size:
-            raise RequestError(ErrorCode.CORRUPT_MESSAGE, f"{size} bytes cannot be a record batch")
-        (
-            _,
-            length,
-            _,
-            magic,
-            crc,
-            attributes,
-            last_offset_delta,
-            _,
-            max_timestamp,
-            producer_id,
-            producer_epoch,
-            base_sequence,
-            record_count,
-        ) = HEADER.unpack_from(batch)
-        if magic != MAGIC:
-            raise RequestError(ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT, f"record format v{magic} is not supported")
-        if length + LENGTH_PREFIX != size or record_count != last_offset_delta + 1 or attributes & _CONTROL:
-            raise _malformed_batch(length + LENGTH_PREFIX, size, attributes)
-        if size > self._max_message_bytes:
-            raise RequestError(
-                ErrorCode.MESSAGE_TOO_LARGE,
-                f"a batch of {size} bytes exceeds max.message.bytes={self._max_message_bytes} of {self.topic}",
+        header = self._admission.check(batch)
+        if header.producer_id >= 0:
+            repeated = self.producers.check(
+                header.producer_id, header.producer_epoch, header.base_sequence, header.record_count
             )
-        if google_crc32c.value(bytes(batch[CRC_START:])) != crc:
-            raise RequestError(ErrorCode.CORRUPT_MESSAGE, "the checksum of the batch is wrong")
-        if producer_id >= 0:
-            repeated = self.producers.check(producer_id, producer_epoch, base_sequence, record_count)
             if repeated is not None:
                 return repeated.base_offset, -1
-        append_time = -1
-        if self._log_append_time:
-            max_timestamp = append_time = _stamp(batch, attributes)
-        else:
-            age = time.time() * 1000 - max_timestamp
-            if -age > self._timestamp_after_max or age > self._timestamp_before_max:
-                raise _misdated_batch(max_timestamp, age)
-
         base_offset = self.log_end_offset
-        _INT64.pack_into(batch, 0, base_offset)
-        _INT32.pack_into(batch, _EPOCH_AT, self.leader_epoch)
-        last_offset = base_offset + last_offset_delta
+        last_offset = base_offset + header.last_offset_delta
+        _INT64.pack_into(batch, _BASE_OFFSET_AT, base_offset)
+        _INT32.pack_into(batch, _LEADER_EPOCH_AT, self.leader_epoch)
         try:
             segment = self.segments[-1]
-            if segment.size + size > self._segment_bytes and segment.size:
+            if segment.size and (
+                segment.size + size > self._segment_bytes or last_offset - segment.base_offset > _MAX_RELATIVE_OFFSET
+            ):
                 segment = self.roll()
-            segment.append(batch, last_offset, max_timestamp)
+            segment.append(batch, last_offset, header.max_timestamp)
         except OSError as e:
             raise RequestError(
                 ErrorCode.KAFKA_STORAGE_ERROR, f"{self.folder} cannot be written: {e.strerror}; make room on its disk"
             ) from e
+        self._appended(header, base_offset, last_offset, size)
+        return base_offset, header.max_timestamp if self._admission.gives_time else -1
+
+    def _appended(self, header: BatchHeader, base_offset: int, last_offset: int, size: int) -> None:
         self.log_end_offset = last_offset + 1
-        if producer_id >= 0:
-            self.producers.appended(producer_id, producer_epoch, base_sequence, base_offset, last_offset, max_timestamp)
+        if header.producer_id >= 0:
+            self.producers.appended(
+                header.producer_id,
+                header.producer_epoch,
+                header.base_sequence,
+                base_offset,
+                last_offset,
+                header.max_timestamp,
+            )
         self._appended_bytes += size
         if not self.dirty:
             self._mark_dirty()
@@ -237,7 +209,6 @@ class Partition:
             self._awaits_sync = True
         else:
             self.high_watermark = last_offset + 1
-        return base_offset, append_time
 
     def roll(self) -> Segment:
         """Seal the active segment and begin a new one. Raises OSError; the old one stays active then."""
@@ -413,29 +384,3 @@ class Partition:
             segment.close()
         self.segments = []
         self.take_offline(f"{self.topic}-{self.index} is closed")
-
-
-def _malformed_batch(claimed: int, size: int, attributes: int) -> RequestError:
-    if claimed > size:
-        return RequestError(ErrorCode.CORRUPT_MESSAGE, f"a batch of {claimed} bytes comes in {size}")
-    if claimed < size:
-        return RequestError(ErrorCode.INVALID_RECORD, "more than one batch comes for a partition")
-    if attributes & _CONTROL:
-        return RequestError(ErrorCode.INVALID_RECORD, "clients do not write control batches")
-    return RequestError(ErrorCode.INVALID_RECORD, "the offsets within the batch are not consecutive")
-
-
-def _misdated_batch(timestamp: int, age: float) -> RequestError:
-    limit = "message.timestamp.after.max.ms" if age < 0 else "message.timestamp.before.max.ms"
-    return RequestError(
-        ErrorCode.INVALID_TIMESTAMP, f"timestamp {timestamp} is {abs(age):.0f} ms off the log's clock, beyond {limit}"
-    )
-
-
-def _stamp(batch: memoryview, attributes: int) -> int:
-    """Give the batch the time of now, as `message.timestamp.type=LogAppendTime` asks; returns it."""
-    now = time.time_ns() // 1_000_000
-    _INT64.pack_into(batch, _MAX_TIMESTAMP_AT, now)
-    struct.pack_into(">h", batch, _ATTRIBUTES_AT, attributes | Attribute.LOG_APPEND_TIME)
-    struct.pack_into(">I", batch, _CRC_AT, checksum(batch))
-    return now

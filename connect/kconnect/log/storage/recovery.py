@@ -44,6 +44,12 @@ def recover(folder: Path, *, recovery_point: int, log_start_offset: int, index_i
     segments = [Segment(folder, base, index_interval=index_interval, create=False) for base in bases]
     try:
         end_offset, cut_bytes = _check_segments(segments, recovery_point)
+        if end_offset < log_start_offset:
+            # Unsynced records went that were deleted already: their offsets must not come again.
+            while segments:
+                segments.pop().delete()
+            segments.append(Segment.create(folder, log_start_offset, index_interval=index_interval))
+            end_offset = log_start_offset
         producers = _recover_producers(folder, segments, end_offset)
     except BaseException:
         for segment in segments:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kconnect.config import HIGH, LOW, MEDIUM, Config, NonEmptyString, Password, Range, Type, key
+from kconnect.errors import ConfigError
 
 DATABASE = "Database"
 MODE = "Mode"
@@ -13,6 +16,20 @@ WRITES = "Writes"
 DATA_MAPPING = "Data Mapping"
 DDL = "DDL Support"
 RETRIES = "Retries"
+
+
+def time_zone_name(name: str, value: object) -> None:
+    """A validator."""
+    try:
+        _zone(str(value))
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ConfigError(
+            "is no time zone", key=name, value=value, suggestion="such as UTC or Europe/Berlin"
+        ) from error
+
+
+def _zone(name: str) -> datetime.tzinfo:
+    return datetime.UTC if name == "UTC" else ZoneInfo(name)  # a bare system has UTC, and no others
 
 
 class ConnectionConfig(Config):
@@ -33,7 +50,7 @@ class ConnectionConfig(Config):
     connection_backoff_ms: Annotated[int, Type.LONG] = key(
         default=10000, importance=LOW, group=DATABASE, doc="How long to wait between two tries to connect, in ms."
     )
-    db_timezone: str = key(
+    db_timezone: Annotated[str, time_zone_name] = key(
         default="UTC",
         importance=MEDIUM,
         group=DATABASE,
@@ -48,6 +65,11 @@ class ConnectionConfig(Config):
     sql_quote_identifiers: bool = key(
         default=True, importance=MEDIUM, group=DATABASE, doc="Whether names of tables and columns are quoted."
     )
+
+    @property
+    def zone(self) -> datetime.tzinfo:
+        """`db.timezone`."""
+        return _zone(self.db_timezone)
 
 
 class SqlSourceConfig(ConnectionConfig):

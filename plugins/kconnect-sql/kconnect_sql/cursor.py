@@ -3,63 +3,79 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from typing import Any
 
 from kconnect.errors import ConnectError
 from kconnect.record import RowBatch, SourceOffset
-from kconnect.schema import Schema, SchemaBuilder
+from kconnect.schema import TIMESTAMP_NAME, Schema, SchemaBuilder
 from kconnect_sql.config import SqlSourceConfig
-from kconnect_sql.dialect import Reader, Row, Table
-from kconnect_sql.position import EPOCH, INCREMENTING, Position, partition_of
+from kconnect_sql.dialect import Bound, Column, Reader, Row
+from kconnect_sql.position import EPOCH, INCREMENTING, Place, Position, moment_offset, whole_number
 
 
 class TableCursor:
     """Gives the new rows of one table, batch by batch, one `round` per poll interval.
 
     Offsets are such that going on after any row loses none: of rows with equal timestamps, only the last one's offset
-    has that timestamp.
+    has that timestamp. `place.position` is where the rows handed over so far end.
     """
 
-    def __init__(self, config: SqlSourceConfig, reader: Reader, table: Table | None, position: Position | None) -> None:
+    def __init__(self, config: SqlSourceConfig, reader: Reader, place: Place) -> None:
         self._config = config
         self._reader = reader
-        self.table = table
-        self._partition = partition_of(table)
+        self.place = place
+        self.table = table = place.table
         self._topic = config.topic_prefix + (table.name if table is not None else "")
-        self._columns = reader.columns(table) if table is not None else reader.query_columns(config.query)
-        self._schema = self._struct_schema()
-        self._position = position or self._initial()
-        self._number = self._incrementing_column() if "incrementing" in config.mode else None
-        self._moments = self._timestamp_columns() if "timestamp" in config.mode else []
+        self._look_at_columns()
+        if place.position is None:
+            place.position = self._initial()
+        self._horizon = reader.horizon(self._rows_sql(), table, self._number if not self._moments else None)
 
-    def round(self) -> Iterator[RowBatch]:
+    @property
+    def waiting(self) -> bool:
+        """Whether rows are held back for a transaction that is still open."""
+        return self._horizon.waiting
+
+    def round(self) -> Generator[RowBatch, None, None]:
         """One look at the table: the rows that are new now. Ends when there are no more."""
-        sql, parameters = self._select()
-        self._refresh_columns()
-        batches = self._reader.stream(sql, parameters, self._columns, self._config.batch_max_rows)
-        rows = next(batches, None)
-        while rows:
-            following = next(batches, None)
-            yield RowBatch(self._topic, self._schema, rows, self._partition, self._offsets(rows, following))
-            rows = following
+        bound = self._horizon.look() if self._config.mode != "bulk" else Bound()
+        if bound is None:
+            return
+        if self.table is not None:
+            self._look_at_columns()
+        sql, parameters = self._select(bound)
+        with closing(self._reader.stream(sql, parameters, self._columns, self._config.batch_max_rows)) as batches:
+            rows = next(batches, None)
+            while rows:
+                following = next(batches, None)
+                partition = self.place.partition
+                yield RowBatch(self._topic, self._schema, rows, partition, self._offsets(rows, following))
+                rows = following
+
+    def _look_at_columns(self) -> None:
+        """Learn the columns, also those that were added or dropped since the last round."""
+        table, reader = self.table, self._reader
+        columns = reader.columns(table) if table is not None else reader.query_columns(self._config.query)
+        self._columns = columns
+        self._schema = self._struct_schema()
+        self._number = self._incrementing_column() if "incrementing" in self._config.mode else None
+        self._moments = self._timestamp_columns() if "timestamp" in self._config.mode else []
+        self._number_index = self._index(self._number) if self._number is not None else -1
+        self._moment_indexes = [self._index(name) for name in self._moments]
 
     def _struct_schema(self) -> Schema:
         builder = SchemaBuilder.struct()
         if self.table is not None:
             builder.name(self.table.name)
+        names = set()
         for column in self._columns:
+            if column.name in names:
+                raise ConnectError(f"{self._what()} gives two columns {column.name}: give one of them another name")
+            names.add(column.name)
             builder.field(column.name, column.schema)
         return builder.build()
-
-    def _refresh_columns(self) -> None:
-        """Notice columns that were added or dropped since the last round."""
-        if self.table is None:
-            return
-        columns = self._reader.columns(self.table)
-        if columns != self._columns:
-            self._columns = columns
-            self._schema = self._struct_schema()
 
     def _initial(self) -> Position:
         config = self._config
@@ -76,35 +92,51 @@ class TableCursor:
                     f"{self._what()} has {len(found)} columns that count up by themselves: set incrementing.column.name"
                 )
             name = found[0]
-        self._require(name)
-        return name
+        column = self._column(name)
+        self._refuse_null([column])
+        return column.name
 
     def _timestamp_columns(self) -> list[str]:
         names = self._config.timestamp_column_name
         if not names:
             raise ConnectError(f"mode={self._config.mode} needs timestamp.column.name for {self._what()}")
-        for name in names:
-            self._require(name, may_be_null=len(names) > 1)
-        return names
+        columns = [self._column(name) for name in names]
+        for column in columns:
+            if column.schema.name != TIMESTAMP_NAME:
+                raise ConnectError(
+                    f"{self._what()}: timestamp.column.name={column.name} is {column.schema!r}, not a timestamp"
+                )
+        self._refuse_null(columns)
+        return [column.name for column in columns]
 
-    def _require(self, name: str, *, may_be_null: bool = False) -> None:
-        column = next((column for column in self._columns if column.name == name), None)
+    def _column(self, name: str) -> Column:
+        same = self._reader.quote.same
+        column = next((column for column in self._columns if same(column.name) == same(name)), None)
         if column is None:
             there = ", ".join(column.name for column in self._columns)
             raise ConnectError(f"{self._what()} has no column {name}; it has {there}")
-        if self._config.validate_non_null and column.nullable and not may_be_null and self.table is not None:
+        return column
+
+    def _refuse_null(self, columns: list[Column]) -> None:
+        """One of them must hold a value in every row."""
+        if self._config.validate_non_null and self.table is not None and all(column.nullable for column in columns):
+            names = ", ".join(column.name for column in columns)
             raise ConnectError(
-                f"{self._what()}: the column {name} may be null, and rows where it is would never be read; make it NOT "
-                "NULL, or set validate.non.null=false to accept that"
+                f"{self._what()}: {names} may be null, and rows where it is would never be read; make it NOT NULL, or "
+                "set validate.non.null=false to accept that"
             )
 
     def _what(self) -> str:
         return f"the table {self.table}" if self.table is not None else "the query"
 
-    def _select(self) -> tuple[str, list[Any]]:
+    def _select(self, bound: Bound) -> tuple[str, list[Any]]:
         quote, config = self._reader.quote, self._config
-        sql = config.query if self.table is None else f"SELECT * FROM {quote(self.table.schema, self.table.name)}"  # noqa: S608 - quoted
-        conditions, parameters = self._conditions()
+        names = ", ".join(
+            f"{column.expression} AS {quote(column.name)}" if column.expression else quote(column.name)
+            for column in self._columns
+        )
+        sql = f"SELECT {names} FROM {self._rows_sql()}"  # noqa: S608 - names are quoted, the query is the user's own
+        conditions, parameters = self._conditions(bound)
         order = [self._moment_sql()] if self._moments else []
         if self._number is not None:
             order.append(quote(self._number))
@@ -114,67 +146,73 @@ class TableCursor:
             sql += f" ORDER BY {', '.join(order)}"
         return f"{sql} {config.query_suffix}".rstrip(), parameters
 
-    def _conditions(self) -> tuple[str, list[Any]]:
-        if self._number is None and not self._moments:
-            return "", []
-        p = self._reader.parameter
-        settled = self._reader.settled(self.table, self._number or "")
-        parts: list[str] = []
-        parameters: list[Any] = []
+    def _rows_sql(self) -> str:
+        table = self.table
+        return f"({self._config.query}) q" if table is None else self._reader.quote(table.schema, table.name)
+
+    def _conditions(self, bound: Bound) -> tuple[str, list[Any]]:
+        """What makes a row new."""
+        position, p = self.place.position, self._reader.parameter
+        assert position is not None
         number = self._reader.quote(self._number) if self._number is not None else ""
         if self._moments:
             moment = self._moment_sql()
-            since = self._reader.moment_parameter(self._position.moment or EPOCH)
-            end = self._reader.moment_parameter(self._end(settled.moment))
-            if number:
-                parts.append(f"{moment} < {p} AND (({moment} = {p} AND {number} > {p}) OR {moment} > {p})")
-                parameters += [end, since, self._position.number, since]
-            else:
-                parts.append(f"{moment} > {p} AND {moment} < {p}")
-                parameters += [since, end]
-        else:
-            parts.append(f"{number} > {p}")
-            parameters.append(self._position.number)
-            if settled.number is not None:
-                parts.append(f"{number} <= {p}")
-                parameters.append(settled.number)
-        return " AND ".join(parts), parameters
+            end = self._reader.moment_parameter(self._end(bound))
+            since = self._reader.moment_parameter(position.moment or EPOCH)
+            if not number:
+                return f"{moment} < {p(1)} AND {moment} > {p(2)}", [end, since]
+            newer = f"({moment} = {p(2)} AND {number} > {p(3)}) OR {moment} > {p(4)}"
+            return f"{moment} < {p(1)} AND ({newer})", [end, since, position.number, since]
+        if not number:
+            return "", []
+        if bound.number is None:
+            return f"{number} > {p(1)}", [position.number]
+        return f"{number} > {p(1)} AND {number} <= {p(2)}", [position.number, bound.number]
 
-    def _end(self, settled: datetime.datetime | None) -> datetime.datetime:
-        end = self._reader.now() - datetime.timedelta(milliseconds=self._config.timestamp_delay_interval_ms)
-        return end if settled is None else min(end, settled)
+    def _end(self, bound: Bound) -> datetime.datetime:
+        latest = self._reader.now() - datetime.timedelta(milliseconds=self._config.timestamp_delay_interval_ms)
+        return latest if bound.moment is None else min(latest, bound.moment)
 
     def _moment_sql(self) -> str:
         moments = [self._reader.moment_sql(name) for name in self._moments]
         return moments[0] if len(moments) == 1 else f"COALESCE({', '.join(moments)})"
 
     def _offsets(self, rows: list[Row], following: list[Row] | None) -> list[SourceOffset] | None:
-        """The offset of each row, and move on behind the last one."""
+        """The offset of each row; moves the place behind the last one."""
         if self._moments:
             return self._timestamp_offsets(rows, following)
         if self._number is None:
             return None
-        index = self._index(self._number)
-        self._position = Position(number=rows[-1][index])
-        return [{INCREMENTING: row[index]} for row in rows]
+        index = self._number_index
+        if type(rows[0][index]) is not int or type(rows[-1][index]) is not int:
+            numbers = [whole_number(row[index], self._number) for row in rows]
+        else:
+            numbers = [row[index] for row in rows]
+        self.place.position = Position(number=numbers[-1])
+        return [{INCREMENTING: number} for number in numbers]
 
     def _index(self, name: str) -> int:
         return next(index for index, column in enumerate(self._columns) if column.name == name)
 
     def _timestamp_offsets(self, rows: list[Row], following: list[Row] | None) -> list[SourceOffset]:
-        indexes = [self._index(name) for name in self._moments]
+        indexes = self._moment_indexes
         moments = [_first(row, indexes) for row in rows]
         if self._number is not None:
-            number = self._index(self._number)
-            positions = [Position(number=row[number], moment=at) for row, at in zip(rows, moments, strict=True)]
-            self._position = positions[-1]
-            return [position.to_offset() for position in positions]
+            numbers = [whole_number(row[self._number_index], self._number) for row in rows]
+            self.place.position = Position(number=numbers[-1], moment=moments[-1])
+            return [
+                {INCREMENTING: number, **moment_offset(moment)} for number, moment in zip(numbers, moments, strict=True)
+            ]
+        position = self.place.position
+        assert position is not None
+        offset = position.to_offset()
         next_moment = _first(following[0], indexes) if following else None
         offsets: list[SourceOffset] = []
         for moment, later in zip(moments, [*moments[1:], next_moment], strict=True):
             if later != moment:
-                self._position = Position(moment=moment)
-            offsets.append(self._position.to_offset())
+                self.place.position = Position(moment=moment)
+                offset = moment_offset(moment)
+            offsets.append(offset)
         return offsets
 
 

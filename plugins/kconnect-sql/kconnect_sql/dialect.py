@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kconnect.errors import ConfigError
 from kconnect.schema import Schema
 from kconnect_sql.config import ConnectionConfig
+from kconnect_sql.identifiers import Identifiers
 from kconnect_sql.url import DatabaseUrl, parse_url
 
 if TYPE_CHECKING:
@@ -37,21 +38,47 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column as the source sees it: `schema` is what its values become."""
+    """A column as the source sees it: `schema` is what its values become; `expression` is the SQL that it is selected
+    by, None for its bare name."""
 
     name: str
     schema: Schema
     nullable: bool = True
-    primary_key: bool = False
     auto_increment: bool = False
+    expression: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """Below it no row can appear any more. `number` is inclusive, `moment` exclusive; None: the database does not
+    tell."""
+
+    number: int | None = None
+    moment: datetime.datetime | None = None
+
+
+class Horizon(Protocol):
+    """Up to where a table can be read without passing a row that a transaction still open may commit."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether an open transaction is being waited for, so that looking again soon is worth while."""
+        ...
+
+    def look(self) -> Bound | None:
+        """The bound now; None: nothing may be read yet. Ask before the rows are selected."""
+        ...
 
 
 class Reader(Protocol):
     """An open connection that a source task reads by. For one thread. Methods raise RetriableError when the database
-    is away, ConnectError when it refuses."""
+    is away, ConnectError when it refuses, DataError for values that no schema can hold."""
 
-    parameter: str
-    """What stands for a parameter in SQL."""
+    quote: Identifiers
+
+    def parameter(self, number: int) -> str:
+        """What stands for a parameter in SQL, the first one being 1."""
+        ...
 
     def tables(self, kinds: Sequence[str]) -> list[Table]:
         """The tables (and views, if `kinds` has VIEW) that this login sees, system tables excepted."""
@@ -65,10 +92,6 @@ class Reader(Protocol):
         """The columns that a SELECT gives."""
         ...
 
-    def quote(self, *names: str | None) -> str:
-        """A name, quoted; several are joined by dots, None left out."""
-        ...
-
     def moment_sql(self, column: str) -> str:
         """An expression of a timestamp column that compares with `moment_parameter`."""
         ...
@@ -77,27 +100,33 @@ class Reader(Protocol):
         """An instant as a parameter."""
         ...
 
-    def stream(self, sql: str, parameters: Sequence[Any], columns: Sequence[Column], size: int) -> Iterator[list[Row]]:
-        """The rows, at most `size` at a time, with values as the columns' schemas have them."""
+    def stream(
+        self, sql: str, parameters: Sequence[Any], columns: Sequence[Column], size: int
+    ) -> Generator[list[Row], None, None]:
+        """The rows, at most `size` at a time, with values as the columns' schemas have them. One stream at a time."""
         ...
 
     def now(self) -> datetime.datetime:
         """The database's clock."""
         ...
 
-    def settled(self, table: Table | None, column: str) -> Settled:
-        """Up to where rows can be read without passing one that an open transaction may still commit."""
+    def horizon(self, rows: str, table: Table | None, number: str | None) -> Horizon:
+        """For reading `table` (None: a query), which is `rows` in SQL, by the column `number`, or by timestamps if
+        that is None."""
         ...
 
     def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
-    """Bounds below which no row can appear any more; None: the database does not tell, or no transaction is open."""
+@dataclass(frozen=True, slots=True)
+class ClockHorizon:
+    """Where the database does not tell which transactions are open: everything up to now."""
 
-    number: int | None = None
-    moment: datetime.datetime | None = None
+    reader: Reader
+    waiting: bool = False
+
+    def look(self) -> Bound | None:
+        return Bound(moment=self.reader.now())
 
 
 class Dialect(Protocol):
@@ -105,9 +134,13 @@ class Dialect(Protocol):
 
     name: str
 
-    def reader(self, url: DatabaseUrl, config: ConnectionConfig) -> Reader: ...
+    def reader(self, url: DatabaseUrl, config: ConnectionConfig) -> Reader:
+        """Raises RetriableError when the database cannot be reached, ConnectError when it refuses the login."""
+        ...
 
-    def writer(self, url: DatabaseUrl, config: ConnectionConfig) -> Writer: ...
+    def writer(self, url: DatabaseUrl, config: ConnectionConfig) -> Writer:
+        """As `reader`."""
+        ...
 
     def table(self, name: str) -> Table:
         """The table that a name means, which may be qualified."""
@@ -117,12 +150,21 @@ class Dialect(Protocol):
 def dialect_of(config: ConnectionConfig) -> tuple[Dialect, DatabaseUrl]:
     """The dialect that the URL, or `dialect.name`, asks for; drivers are imported here and not before."""
     url = parse_url(config.connection_url).login(config.connection_user, config.connection_password)
-    name = _NAMES.get(config.dialect_name.lower().removesuffix("databasedialect"), config.dialect_name) or url.dialect
+    name = config.dialect_name.lower().removesuffix("databasedialect") or url.dialect
     if name == "sqlite":
         from kconnect_sql import sqlite
 
         return sqlite.SqliteDialect(), url
-    raise ConfigError(f"there is no dialect {name}", key="dialect.name" if config.dialect_name else "connection.url")
+    if name in ("postgresql", "postgres"):
+        from kconnect_sql import postgres
 
-
-_NAMES = {"postgresql": "postgresql", "postgres": "postgresql", "sqlite": "sqlite", "generic": "generic"}
+        return postgres.PostgresDialect(), url
+    try:
+        from kconnect_sql import generic
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"{name} databases are reached through SQLAlchemy, which is not installed",
+            key="dialect.name" if config.dialect_name else "connection.url",
+            suggestion="pip install 'kconnect-sql[sqlalchemy]' and the database's driver",
+        ) from error
+    return generic.GenericDialect(), url

@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
+from kconnect.connector import OffsetStorageReader
 from kconnect.errors import ConnectError
 from kconnect_sql.dialect import Table
 
@@ -29,9 +31,7 @@ class Position:
         if self.number is not None:
             offset[INCREMENTING] = self.number
         if self.moment is not None:
-            since = self.moment - EPOCH
-            offset[TIMESTAMP] = since // datetime.timedelta(milliseconds=1)
-            offset[NANOS] = since.microseconds * 1000
+            offset |= moment_offset(self.moment)
         return offset
 
     @classmethod
@@ -41,20 +41,52 @@ class Position:
         for name, value in ((INCREMENTING, number), (TIMESTAMP, ms), (NANOS, nanos)):
             if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
                 raise ConnectError(f"the offset {dict(offset)} has {name}={value!r}; it must be a whole number")
-        moment = None
-        if ms is not None:
-            moment = EPOCH + datetime.timedelta(
-                seconds=ms // 1000, microseconds=(nanos or ms % 1000 * 1_000_000) // 1000
-            )
+        if ms is None:
+            return cls(number=number)
+        micros = ms % 1000 * 1000 if nanos is None else nanos // 1000
+        try:
+            moment = EPOCH + datetime.timedelta(seconds=ms // 1000, microseconds=micros)
+        except OverflowError:
+            raise ConnectError(f"the offset {dict(offset)} has a timestamp outside the years 1 to 9999") from None
         return cls(number=number, moment=moment)
 
 
-def partition_of(table: Table | None) -> dict[str, Any]:
-    """The source partition of a table; of the query for None."""
-    return {"protocol": "1", "table": str(table)} if table is not None else QUERY_PARTITION
+@dataclass(slots=True)
+class Place:
+    """A table (None: the query), under which source partition its offsets are kept, and how far it has been read; a
+    position of None is a beginning."""
+
+    table: Table | None
+    partition: dict[str, Any]
+    position: Position | None = None
 
 
-def earlier_partitions(table: Table, catalog: str | None) -> list[dict[str, Any]]:
-    """Other partitions under which JDBC connectors may have kept this table's offset."""
-    names = [f"{catalog}.{table}", table.name] if catalog else [table.name]
+def place_of(table: Table | None, database: str, stored: OffsetStorageReader) -> Place:
+    """Where to go on, by the stored offsets: also those that a JDBC connector keeps under another form of the name,
+    which then stay there."""
+    candidates = [QUERY_PARTITION] if table is None else _partitions(table, database)
+    for partition, offset in zip(candidates, stored.offsets(candidates), strict=True):
+        if offset:
+            return Place(table, partition, Position.from_offset(offset))
+    return Place(table, candidates[0])
+
+
+def moment_offset(moment: datetime.datetime) -> dict[str, Any]:
+    """The part of an offset that tells an instant."""
+    since = moment - EPOCH
+    millis = since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
+    return {TIMESTAMP: millis, NANOS: since.microseconds * 1000}
+
+
+def whole_number(value: Any, column: str) -> int:
+    """An incrementing column's value as offsets keep it."""
+    if isinstance(value, int):
+        return value
+    if isinstance(value, Decimal) and value == value.to_integral_value():
+        return int(value)
+    raise ConnectError(f"the incrementing column {column} holds {value!r}, which is not a whole number")
+
+
+def _partitions(table: Table, database: str) -> list[dict[str, Any]]:
+    names = dict.fromkeys([str(table), *([f"{database}.{table}"] if database else []), table.name])
     return [{"protocol": "1", "table": name} for name in names] + [{"table": table.name}]

@@ -40,6 +40,10 @@ class Shape:
         return [column.name for column in self.columns if column.key]
 
     @property
+    def others(self) -> list[str]:
+        return [column.name for column in self.columns if not column.key]
+
+    @property
     def names(self) -> list[str]:
         return [column.name for column in self.columns]
 

@@ -10,7 +10,8 @@ from kconnect.record import TopicPartition
 from kconnect.sink import SinkConnector
 from kconnect_sql.config import SqlSinkConfig
 from kconnect_sql.dialect import dialect_of
-from kconnect_sql.sink_task import SqlSinkTask
+from kconnect_sql.sink_task import SqlSinkTask, mapped
+from kconnect_sql.uncovered import SINK, refusals
 
 
 class SqlSink(SinkConnector[SqlSinkConfig]):
@@ -18,6 +19,7 @@ class SqlSink(SinkConnector[SqlSinkConfig]):
 
     def validate(self, props: Mapping[str, str]) -> list[ConfigValue]:
         values = super().validate(props)
+        values += refusals(SINK, props)
         if any(value.errors for value in values):
             return values
         by_name = {value.name: value for value in values}
@@ -30,6 +32,13 @@ class SqlSink(SinkConnector[SqlSinkConfig]):
             by_name["delete.enabled"].add_error(f"needs pk.mode=record_key, not {config.pk_mode}")
         if config.insert_mode != "insert" and config.pk_mode == "none":
             by_name["pk.mode"].add_error(f"insert.mode={config.insert_mode} needs a primary key")
+        if config.pk_mode == "kafka" and len(config.pk_fields) not in (0, 3):
+            by_name["pk.fields"].add_error("pk.mode=kafka takes three names, of topic, partition and offset, or none")
+        for entry in config.topics_to_tables_mapping or ():
+            try:
+                mapped(entry)
+            except ConfigError as error:
+                by_name["topics.to.tables.mapping"].add_error(str(error))
         return values
 
     def alter_offsets(self, props: Mapping[str, str], offsets: Mapping[TopicPartition, int | None]) -> bool:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from kconnect.errors import ConnectError, DataError, RetriableError
+from kconnect.errors import ConfigError, ConnectError, DataError, RetriableError
 from kconnect.record import SinkRecord
 from kconnect.schema import Schema
 from kconnect.sink import SinkTask
 from kconnect_sql.config import SqlSinkConfig
 from kconnect_sql.dialect import Row, Table, dialect_of
+from kconnect_sql.login import first_connection
 from kconnect_sql.shape import Shape, shape_of, where
 from kconnect_sql.table_form import TableForm
 from kconnect_sql.writer import Writer
 
-log = logging.getLogger(__name__)
-
-ShapeKey = tuple[str, Schema | None, Schema | None, bool]
+ShapeKey = tuple[str, Schema | None, Schema | None, bool, bool]
 
 
 class SqlSinkTask(SinkTask[SqlSinkConfig]):
@@ -31,20 +30,26 @@ class SqlSinkTask(SinkTask[SqlSinkConfig]):
         self._writer: Writer | None = None
         self._shapes: dict[ShapeKey, Shape] = {}
         self._retries = config.max_retries
-        self._mapping = dict(_mapped(entry) for entry in config.topics_to_tables_mapping or ())
-        self._connect()
+        self._mapping = dict(mapped(entry) for entry in config.topics_to_tables_mapping or ())
+        first_connection(config, self._connect, threading.Event())
 
     def put(self, records: Sequence[SinkRecord]) -> None:
         if not records:
             return
         try:
             writer = self._writer or self._connect()
-            with writer.transaction():
-                self._write(writer, records)
+            try:
+                with writer.transaction():
+                    self._write(writer, records)
+            except DataError:
+                self._form.forget()
+                self._write_around(writer, records)
         except RetriableError as error:
             self._disconnect()
             if self._retries == 0:
-                raise ConnectError(f"gave up after {self._config.max_retries} retries: {error}") from error
+                raise ConnectError(
+                    f"gave up after {self._config.max_retries} retries (max.retries): {error}"
+                ) from error
             self._retries -= 1
             self.context.timeout(self._config.retry_backoff_ms)
             raise
@@ -62,6 +67,31 @@ class SqlSinkTask(SinkTask[SqlSinkConfig]):
         writer, self._writer = getattr(self, "_writer", None), None
         if writer is not None:
             writer.close()
+
+    def _write_around(self, writer: Writer, records: Sequence[SinkRecord]) -> None:
+        """Write what can be written, in one transaction, and report the rest; DataError for the first bad record if
+        errors are not reported."""
+        reporter = self.context.errant_record_reporter
+        with writer.transaction():
+            for record, error in self._refused(writer, records):
+                if reporter is None:
+                    raise error
+                reporter.report(record, error)
+
+    def _refused(self, writer: Writer, records: Sequence[SinkRecord]) -> Iterator[tuple[SinkRecord, DataError]]:
+        """Write all but the records that are given, each with its error; found by halving."""
+        try:
+            with writer.savepoint():
+                self._write(writer, records)
+        except DataError as error:
+            self._form.forget()
+            if len(records) == 1:
+                told = str(error).startswith(where(records[0]))
+                yield records[0], error if told else DataError(f"{where(records[0])}: {error}")
+                return
+            middle = len(records) // 2
+            yield from self._refused(writer, records[:middle])
+            yield from self._refused(writer, records[middle:])
 
     def _write(self, writer: Writer, records: Sequence[SinkRecord]) -> None:
         for key, run in groupby(records, _shape_key):
@@ -108,11 +138,12 @@ class SqlSinkTask(SinkTask[SqlSinkConfig]):
 
 
 def _shape_key(record: SinkRecord) -> ShapeKey:
-    return record.topic, record.key_schema, record.value_schema, record.value is None
+    return record.topic, record.key_schema, record.value_schema, record.value is None, record.key is None
 
 
-def _mapped(entry: str) -> tuple[str, str]:
+def mapped(entry: str) -> tuple[str, str]:
+    """An entry of `topics.to.tables.mapping`: the topic, and its table."""
     topic, separator, table = entry.partition(":")
-    if not separator:
-        raise ConnectError(f"topics.to.tables.mapping: {entry!r} is not topic:table")
+    if not (topic and separator and table):
+        raise ConfigError("is not topic:table", key="topics.to.tables.mapping", value=entry)
     return topic, table

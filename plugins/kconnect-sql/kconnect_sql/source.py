@@ -12,9 +12,11 @@ from kconnect.record import SourceOffset
 from kconnect.source import SourceConnector, SourcePartitionKey
 from kconnect_sql.config import SqlSourceConfig
 from kconnect_sql.dialect import Table, dialect_of
+from kconnect_sql.login import first_connection
 from kconnect_sql.position import QUERY_PARTITION, Position
 from kconnect_sql.source_task import SqlSourceTask
-from kconnect_sql.table_filter import TableFilter
+from kconnect_sql.table_filter import TableFilter, like
+from kconnect_sql.uncovered import SOURCE, refusals
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +29,7 @@ class SqlSource(SourceConnector[SqlSourceConfig]):
     def start(self, config: SqlSourceConfig) -> None:
         self._config = config
         self._stopping = threading.Event()
-        self._tables = [] if config.query else self._find()
+        self._tables = [] if config.query else first_connection(config, self._find, self._stopping)
         self._watch: threading.Thread | None = None
         if not config.query:
             self._watch = threading.Thread(target=self._look_for_tables, name="tables", daemon=True)
@@ -39,14 +41,18 @@ class SqlSource(SourceConnector[SqlSourceConfig]):
 
     def validate(self, props: Mapping[str, str]) -> list[ConfigValue]:
         values = super().validate(props)
+        values += refusals(SOURCE, props)
         if any(value.errors for value in values):
             return values
         by_name = {value.name: value for value in values}
         config = SqlSourceConfig.parse(props)
         try:
-            dialect_of(config)
+            _, url = dialect_of(config)
         except ConfigError as error:
             by_name[error.key or "connection.url"].add_error(str(error))
+        else:
+            if config.catalog_pattern and not like(config.catalog_pattern).fullmatch(url.database):
+                by_name["catalog.pattern"].add_error(f"this connection sees the catalog {url.database!r} alone")
         if config.query and (config.table_whitelist or config.table_blacklist):
             by_name["query"].add_error("query reads no tables: leave out table.whitelist and table.blacklist")
         if config.table_whitelist and config.table_blacklist:
@@ -57,7 +63,7 @@ class SqlSource(SourceConnector[SqlSourceConfig]):
 
     def task_configs(self, max_tasks: int) -> list[dict[str, str]]:
         if self._config.query:
-            return [dict(self.props)]
+            return [dict(self.props)] if max_tasks else []
         tables = [str(table) for table in self._tables]
         count = min(max_tasks, len(tables))
         return [{**self.props, "tables": ",".join(tables[n::count])} for n in range(count)]
@@ -77,7 +83,10 @@ class SqlSource(SourceConnector[SqlSourceConfig]):
         dialect, url = dialect_of(self._config)
         reader = dialect.reader(url, self._config)
         try:
-            return TableFilter(self._config).choose(reader.tables(self._config.table_types))
+            tables = TableFilter(self._config).choose(reader.tables(self._config.table_types))
+            if self._config.table_names_qualify:
+                return tables
+            return [Table(name) for name in sorted({table.name for table in tables})]
         finally:
             reader.close()
 

@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass
 
-from kconnect.errors import RetriableError
+from kconnect.errors import ConnectError, RetriableError
 from kconnect.record import RowBatch
 from kconnect.source import SourceTask
 from kconnect_sql.config import SqlTaskConfig
 from kconnect_sql.cursor import TableCursor
 from kconnect_sql.dialect import Reader, Table, dialect_of
-from kconnect_sql.position import Position, earlier_partitions, partition_of
+from kconnect_sql.login import first_connection
+from kconnect_sql.position import place_of
 
 WAIT_SECONDS = 1.0
-
-log = logging.getLogger(__name__)
+LOOK_AGAIN_SECONDS = 0.2
 
 
 @dataclass(slots=True)
 class _Turn:
-    """A table's next look: when it is due (monotonic seconds), and the batches of the look that is under way."""
+    """A table's next look: when it is due, in monotonic seconds."""
 
     cursor: TableCursor
     due: float = 0.0
-    batches: Iterator[RowBatch] | None = None
 
 
 class SqlSourceTask(SourceTask[SqlTaskConfig]):
-    """Reads tables, or a query, in the order in which they are due. A lost connection is made anew at the next poll."""
+    """Reads tables, or a query, in the order in which they are due, each to its end.
+
+    A lost connection is made anew at the next poll, and reading goes on after the last row handed over.
+    """
 
     disposable_values = True
 
@@ -39,9 +41,13 @@ class SqlSourceTask(SourceTask[SqlTaskConfig]):
         self._config = config
         self._stopping = threading.Event()
         self._dialect, self._url = dialect_of(config)
+        tables: list[Table | None] = [Table.parse(name) for name in config.tables]
+        stored = self.context.offset_storage_reader
+        self._places = [place_of(table, self._url.database, stored) for table in ([None] if config.query else tables)]
         self._reader: Reader | None = None
         self._turns: list[_Turn] = []
-        self._connect()
+        self._batches: Generator[RowBatch, None, None] | None = None
+        first_connection(config, self._connect, self._stopping)
 
     def poll(self) -> RowBatch | None:
         try:
@@ -60,23 +66,17 @@ class SqlSourceTask(SourceTask[SqlTaskConfig]):
 
     def _connect(self) -> None:
         self._reader = reader = self._dialect.reader(self._url, self._config)
-        tables: list[Table | None] = [Table.parse(name) for name in self._config.tables]
-        if self._config.query:
-            tables = [None]
-        self._turns = [_Turn(TableCursor(self._config, reader, table, self._position(table))) for table in tables]
+        self._turns = [_Turn(TableCursor(self._config, reader, place)) for place in self._places]
 
     def _disconnect(self) -> None:
-        reader, self._reader, self._turns = self._reader, None, []
+        reader, self._reader = getattr(self, "_reader", None), None
+        batches, self._batches = getattr(self, "_batches", None), None
+        self._turns = []
+        if batches is not None:
+            with suppress(ConnectError):  # the connection may be gone already
+                batches.close()
         if reader is not None:
             reader.close()
-
-    def _position(self, table: Table | None) -> Position | None:
-        candidates = [partition_of(table)]
-        if table is not None:
-            candidates += earlier_partitions(table, self._url.database or None)
-        stored = self.context.offset_storage_reader.offsets(candidates)
-        found = next((offset for offset in stored if offset), None)
-        return Position.from_offset(found) if found is not None else None
 
     def _next_batch(self) -> RowBatch | None:
         while not self._stopping.is_set():
@@ -85,12 +85,12 @@ class SqlSourceTask(SourceTask[SqlTaskConfig]):
             if turn is None or wait > 0:
                 self._stopping.wait(min(wait, WAIT_SECONDS))
                 return None
-            if turn.batches is None:
-                turn.batches = turn.cursor.round()
-            batch = next(turn.batches, None)
+            if self._batches is None:
+                self._batches = turn.cursor.round()
+            batch = next(self._batches, None)
             if batch is not None:
-                turn.due = max(turn.due, time.monotonic() - 1e-6)  # the other tables that are due come first
                 return batch
-            turn.batches = None
-            turn.due = time.monotonic() + self._config.poll_interval_ms / 1000
+            self._batches = None
+            pause = self._config.poll_interval_ms / 1000
+            turn.due = time.monotonic() + (min(pause, LOOK_AGAIN_SECONDS) if turn.cursor.waiting else pause)
         return None

@@ -5,15 +5,17 @@ from __future__ import annotations
 import datetime
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from typing import Any
 
 from kconnect.errors import ConnectError, DataError
 from kconnect.schema import DATE_NAME, DECIMAL_NAME, TIME_NAME, TIMESTAMP_NAME, Schema, Type
+from kconnect_sql.config import ConnectionConfig
 from kconnect_sql.dialect import Row, Table
+from kconnect_sql.identifiers import Identifiers
 from kconnect_sql.shape import Shape, TargetColumn
-from kconnect_sql.sqlite import connect, quote, refuse
+from kconnect_sql.sqlite import connect, refuse
 from kconnect_sql.url import DatabaseUrl
 
 _LOGICAL = {DECIMAL_NAME: "NUMERIC", DATE_NAME: "DATE", TIME_NAME: "TIME", TIMESTAMP_NAME: "TIMESTAMP"}
@@ -32,63 +34,75 @@ _TEXT_TYPES = (Decimal, datetime.datetime, datetime.date, datetime.time)
 
 
 class SqliteWriter:
-    def __init__(self, url: DatabaseUrl) -> None:
+    def __init__(self, url: DatabaseUrl, config: ConnectionConfig) -> None:
         self._url = url
+        self._zone = config.zone
+        self.quote = Identifiers(config.sql_quote_identifiers)
         self._connection = connect(url, create=True)
         self._connection.isolation_level = None
 
+    def transaction(self) -> AbstractContextManager[None]:
+        return self._block("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        return self._block("SAVEPOINT part", "RELEASE part", "ROLLBACK TO part; RELEASE part")
+
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        self._execute("BEGIN IMMEDIATE")
+    def _block(self, begin: str, end: str, back: str) -> Iterator[None]:
+        self._execute(begin)
         try:
             yield
-            self._execute("COMMIT")
+            self._execute(end)
         except BaseException:
             if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+                for statement in back.split("; "):
+                    self._connection.execute(statement)
             raise
 
     def column_names(self, table: Table) -> set[str] | None:
-        names = {row[1] for row in self._execute(f"PRAGMA table_info({quote(table.name)})")}
+        names = {row[1] for row in self._execute(f"PRAGMA table_info({self.quote(table.name)})")}
         return names or None
 
     def create(self, table: Table, columns: Sequence[TargetColumn]) -> None:
-        parts = [_definition(column) for column in columns]
-        keys = [quote(column.name) for column in columns if column.key]
+        parts = [self._definition(column) for column in columns]
+        keys = [column.name for column in columns if column.key]
         if keys:
-            parts.append(f"PRIMARY KEY ({', '.join(keys)})")
-        self._execute(f"CREATE TABLE {quote(table.name)} ({', '.join(parts)})")
+            parts.append(f"PRIMARY KEY ({self.quote.list(keys)})")
+        self._execute(f"CREATE TABLE {self.quote(table.name)} ({', '.join(parts)})")
 
     def add_columns(self, table: Table, columns: Sequence[TargetColumn]) -> None:
         for column in columns:
-            self._execute(f"ALTER TABLE {quote(table.name)} ADD COLUMN {_definition(column)}")
+            self._execute(f"ALTER TABLE {self.quote(table.name)} ADD COLUMN {self._definition(column)}")
 
     def insert(self, table: Table, shape: Shape, rows: list[Row]) -> None:
         self._many(self._insert_sql(table, shape), rows, table)
 
     def upsert(self, table: Table, shape: Shape, rows: list[Row]) -> None:
-        keys = ", ".join(map(quote, shape.keys))
-        others = [quote(column.name) for column in shape.columns if not column.key]
-        change = ", ".join(f"{name} = excluded.{name}" for name in others)
-        action = f"DO UPDATE SET {change}" if others else "DO NOTHING"
-        self._many(f"{self._insert_sql(table, shape)} ON CONFLICT ({keys}) {action}", rows, table)
+        change = ", ".join(f"{name} = excluded.{name}" for name in map(self.quote, shape.others))
+        action = f"DO UPDATE SET {change}" if change else "DO NOTHING"
+        sql = f"{self._insert_sql(table, shape)} ON CONFLICT ({self.quote.list(shape.keys)}) {action}"
+        self._many(sql, rows, table)
 
     def update(self, table: Table, shape: Shape, rows: list[Row]) -> None:
         count = len(shape.keys)
-        change = ", ".join(f"{quote(column.name)} = ?" for column in shape.columns if not column.key)
-        sql = f"UPDATE {quote(table.name)} SET {change} WHERE {_key_condition(shape)}"  # noqa: S608 - quoted
-        self._many(sql, [row[count:] + row[:count] for row in rows], table)
+        change = ", ".join(f"{name} = ?" for name in map(self.quote, shape.others))
+        if change:
+            sql = f"UPDATE {self.quote(table.name)} SET {change} WHERE {self._key_condition(shape)}"  # noqa: S608 - quoted
+            self._many(sql, [row[count:] + row[:count] for row in rows], table)
 
     def delete(self, table: Table, shape: Shape, keys: list[Row]) -> None:
-        self._many(f"DELETE FROM {quote(table.name)} WHERE {_key_condition(shape)}", keys, table)  # noqa: S608 - quoted
+        sql = f"DELETE FROM {self.quote(table.name)} WHERE {self._key_condition(shape)}"  # noqa: S608 - quoted
+        self._many(sql, keys, table)
 
     def close(self) -> None:
         self._connection.close()
 
     def _insert_sql(self, table: Table, shape: Shape) -> str:
-        names = ", ".join(map(quote, shape.names))
         marks = ", ".join("?" * len(shape.columns))
-        return f"INSERT INTO {quote(table.name)} ({names}) VALUES ({marks})"  # noqa: S608 - quoted
+        return f"INSERT INTO {self.quote(table.name)} ({self.quote.list(shape.names)}) VALUES ({marks})"  # noqa: S608 - quoted
+
+    def _key_condition(self, shape: Shape) -> str:
+        return " AND ".join(f"{name} = ?" for name in map(self.quote, shape.keys))
 
     def _execute(self, sql: str) -> sqlite3.Cursor:
         try:
@@ -98,23 +112,18 @@ class SqliteWriter:
 
     def _many(self, sql: str, rows: list[Row], table: Table) -> None:
         try:
-            self._connection.executemany(sql, [_bound(row) for row in rows])
+            self._connection.executemany(sql, [_bound(row, self._zone) for row in rows])
         except (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, OverflowError) as error:
             raise DataError(f"{self._url.database}: {table} refuses a row: {error}") from error
         except sqlite3.Error as error:
             refuse(error, f"cannot write to {table}", self._url)
 
-
-def _key_condition(shape: Shape) -> str:
-    return " AND ".join(f"{quote(name)} = ?" for name in shape.keys)
-
-
-def _definition(column: TargetColumn) -> str:
-    schema = column.schema
-    text = f"{quote(column.name)} {_type(column.name, schema)}"
-    if schema.default is not None:
-        return f"{text} DEFAULT {_literal(schema.default)}"
-    return text if schema.optional and not column.key else f"{text} NOT NULL"
+    def _definition(self, column: TargetColumn) -> str:
+        schema = column.schema
+        text = f"{self.quote(column.name)} {_type(column.name, schema)}"
+        if schema.default is not None:
+            return f"{text} DEFAULT {_literal(_bind(schema.default, self._zone))}"
+        return text if schema.optional and not column.key else f"{text} NOT NULL"
 
 
 def _type(name: str, schema: Schema) -> str:
@@ -127,8 +136,7 @@ def _type(name: str, schema: Schema) -> str:
     return found
 
 
-def _literal(value: Any) -> str:
-    bound = _bind(value)
+def _literal(bound: Any) -> str:
     if isinstance(bound, bytes):
         return f"X'{bound.hex()}'"
     if isinstance(bound, str):
@@ -136,18 +144,18 @@ def _literal(value: Any) -> str:
     return str(int(bound) if isinstance(bound, bool) else bound)
 
 
-def _bound(row: Row) -> Row:
+def _bound(row: Row, zone: datetime.tzinfo) -> Row:
     for value in row:
         if isinstance(value, _TEXT_TYPES):
-            return tuple([_bind(value) for value in row])
+            return tuple([_bind(value, zone) for value in row])
     return row
 
 
-def _bind(value: Any) -> Any:
+def _bind(value: Any, zone: datetime.tzinfo) -> Any:
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, datetime.datetime):
-        return value.astimezone(datetime.UTC).replace(tzinfo=None).isoformat(sep=" ")
+        return value.astimezone(zone).replace(tzinfo=None).isoformat(sep=" ")
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()
     return value

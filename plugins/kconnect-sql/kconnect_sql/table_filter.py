@@ -15,7 +15,7 @@ class TableFilter:
     def __init__(self, config: SqlSourceConfig) -> None:
         self._whitelist = config.table_whitelist
         self._blacklist = set(config.table_blacklist)
-        self._schema = _like(config.schema_pattern) if config.schema_pattern else None
+        self._schema = like(config.schema_pattern) if config.schema_pattern else None
 
     def choose(self, tables: list[Table]) -> list[Table]:
         """The chosen ones, sorted. Raises ConnectError for a whitelisted name that means two tables."""
@@ -40,5 +40,6 @@ def _names(table: Table) -> set[str]:
     return {table.name, str(table)}
 
 
-def _like(pattern: str) -> re.Pattern[str]:
+def like(pattern: str) -> re.Pattern[str]:
+    """What a pattern of SQL's LIKE matches."""
     return re.compile("".join({"%": ".*", "_": "."}.get(char, re.escape(char)) for char in pattern))

@@ -15,12 +15,18 @@ log = logging.getLogger(__name__)
 
 
 class TableForm:
-    """Knows the columns of the tables written to, and asks the database once per table and shape."""
+    """Knows the columns of the tables written to, and asks the database once per table and shape.
+
+    What a transaction that was taken back has created is forgotten by `forget`.
+    """
 
     def __init__(self, config: SqlSinkConfig, writer: Writer) -> None:
         self._config = config
         self._writer = writer
         self._fitting: set[tuple[Table, tuple[str, ...]]] = set()
+
+    def forget(self) -> None:
+        self._fitting.clear()
 
     def fit(self, table: Table, shape: Shape, record: SinkRecord) -> None:
         """Make `table` take rows of `shape`. Raises ConnectError that names what is missing and the key to set."""
@@ -41,7 +47,9 @@ class TableForm:
         log.info("created the table %s", table)
 
     def _evolve(self, table: Table, shape: Shape, record: SinkRecord, columns: set[str]) -> None:
-        missing = [column for column in shape.columns if column.name not in columns]
+        same = self._writer.quote.same
+        there = {same(name) for name in columns}
+        missing = [column for column in shape.columns if same(column.name) not in there]
         if not missing:
             return
         names = ", ".join(column.name for column in missing)

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from kconnect_sql.dialect import Row, Table
+from kconnect_sql.identifiers import Identifiers
 from kconnect_sql.shape import Shape, TargetColumn
 
 
@@ -14,8 +15,14 @@ class Writer(Protocol):
     """An open connection that a sink task writes by. For one thread. Methods raise RetriableError when the database is
     away or busy, DataError when it refuses the rows, ConnectError when it refuses the statement."""
 
+    quote: Identifiers
+
     def transaction(self) -> AbstractContextManager[None]:
         """All or nothing: what is written inside stays if the block ends well."""
+        ...
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """Inside a transaction: what is written in the block is taken back if it ends by an error."""
         ...
 
     def column_names(self, table: Table) -> set[str] | None:

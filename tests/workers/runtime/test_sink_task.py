@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -232,5 +234,23 @@ def test_topics_are_matched_as_they_come(
             props = {"connector__class": "CollectingSink", "topics__regex": f"{topic[:-1]}.", "journal": str(written)}
             await start(env, "collector", **props)
             await eventually(lambda: len(puts(written)) == 10, what=statuses)
+
+    run(scenario())
+
+
+def test_a_killed_sink_is_taken_out_of_its_group(
+    environment: MakeEnvironment, statuses: Statuses, kafka: Kafka, topic: str, written: Path
+) -> None:
+    """Its successor has the partition long before the session of 45 seconds is over."""
+
+    async def scenario() -> None:
+        async with environment() as env:
+            await collect(env, topic, written)
+            await eventually(lambda: env.tasks()[SINK].stats.member_id is not None and len(puts(written)) == 10)
+            os.kill(env.tasks()[SINK].pid or 0, signal.SIGKILL)
+            await eventually(lambda: statuses.last(SINK) is State.FAILED)
+            kafka.produce(topic, numbers(5))
+            await collect(env, topic, written)
+            await eventually(lambda: puts(written)[-1:] == [14], timeout=20)
 
     run(scenario())

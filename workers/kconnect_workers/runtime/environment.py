@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import msgspec
+
 from kconnect.errors import ConnectError, NotFoundError
 from kconnect.plugins import PluginKind, Plugins
 from kconnect_workers.runtime import messages
+from kconnect_workers.runtime.group_exit import leave_group
 from kconnect_workers.runtime.messages import ConfigInfos, ConfigKeyInfo, Message, ToHost
 from kconnect_workers.runtime.nursery import Nursery
 from kconnect_workers.runtime.one_shot import ask
@@ -183,7 +186,7 @@ class Environment:
     ) -> None:
         """Start the task's process (instead of one that is there). Its outcome is told to the listener."""
         await self.stop_tasks([id])
-        task = TaskProcess(id, self._listener, self._serve_offsets)
+        task = TaskProcess(id, self._listener, self._serve_offsets, self._leave_group)
         self._tasks[id] = task
         run = messages.RunTask(
             connector=id.connector,
@@ -249,7 +252,15 @@ class Environment:
     async def _relaunch(self, connector: ConnectorProcess, run: messages.RunConnector, delay: float) -> None:
         await asyncio.sleep(delay)
         if self._connectors.get(connector.id) is connector:
+            target = connector.target_state
+            if target is not None:
+                run = msgspec.structs.replace(run, target_state=target.name)
             await self._launch_connector(connector, run)
+
+    def _leave_group(self, stats: messages.Stats) -> None:
+        if stats.group_id is not None and stats.member_id is not None:
+            leaving = leave_group(self._worker_props, stats.group_id, stats.member_id)
+            self._nursery.in_background(leaving)
 
     async def _stop_all(self, processes: Sequence[SupervisedProcess]) -> None:
         timeout_s = self._settings.graceful_stop_s

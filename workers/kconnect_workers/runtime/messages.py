@@ -206,8 +206,9 @@ class Stats(Message):
     logs_dropped: int = 0
     last_offsets: list[tuple[str, str]] = []
     """What was committed last: partition and offset as text."""
+    group_id: str | None = None
     member_id: str | None = None
-    """Sink: its consumer's member id, for leaving the group on behalf of a killed task."""
+    """Sink: its consumer's group and its id in there, for leaving on behalf of a task that was killed."""
 
 
 class PluginListing(Message):

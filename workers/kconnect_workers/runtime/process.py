@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from kconnect.errors import ConnectError
 from kconnect_workers.runtime.host_process import Exit, HostProcess
+from kconnect_workers.runtime.lease import ExitCode
 from kconnect_workers.runtime.messages import (
     FromHost,
     Message,
@@ -37,6 +38,8 @@ class SupervisedProcess:
         self.id = id
         self.state = State.UNASSIGNED
         self.trace: str | None = None
+        self.target_state: TargetState | None = None
+        """What was asked for last; None: what it was started with."""
         self._listener = listener
         self._host: HostProcess | None = None
         self._stopping = False
@@ -60,6 +63,7 @@ class SupervisedProcess:
             self._host.send(message)
 
     def set_target_state(self, target: TargetState) -> None:
+        self.target_state = target
         self.send(SetTargetState(target_state=target.name))
 
     def kill(self) -> None:
@@ -120,10 +124,13 @@ class TaskProcess(SupervisedProcess):
         id: TaskId,
         listener: StatusListener,
         on_offsets: Callable[[TaskProcess | ConnectorProcess, ReadOffsets | WriteOffsets], None],
+        on_abandoned: Callable[[Stats], None],
     ) -> None:
+        """`on_abandoned` is told of a task that was in a consumer group and could not leave it."""
         super().__init__(id, listener)
         self.stats = Stats()
         self._on_offsets = on_offsets
+        self._on_abandoned = on_abandoned
 
     def on_message(self, message: FromHost) -> None:
         match message:
@@ -133,6 +140,11 @@ class TaskProcess(SupervisedProcess):
                 self._on_offsets(self, message)
             case _:
                 super().on_message(message)
+
+    def _ended(self, host: HostProcess, how: Exit) -> None:
+        if how.status not in (ExitCode.DONE, ExitCode.FAILED) and self.stats.member_id is not None:
+            self._on_abandoned(self.stats)
+        super()._ended(host, how)
 
 
 class ConnectorProcess(SupervisedProcess):

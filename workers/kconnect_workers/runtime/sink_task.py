@@ -67,6 +67,7 @@ class WorkerSinkTask:
         props: dict[str, str],
         control: TaskControl,
         consumer: Consumer,
+        group_id: str,
         cooperative: bool,
         subscription: Subscription,
         decoder: RecordDecoder,
@@ -80,6 +81,7 @@ class WorkerSinkTask:
         self._task = task
         self._control = control
         self._consumer = SinkConsumer(consumer, self, cooperative=cooperative)
+        self._group_id = group_id
         self._subscription = subscription
         self._decoder = decoder
         self._errors = errors
@@ -126,6 +128,7 @@ class WorkerSinkTask:
             offset_commits=self._commits,
             offset_commit_failures=self._commit_failures,
             last_offsets=self._last_offsets,
+            group_id=self._group_id,
             member_id=self._member_id,
         )
 

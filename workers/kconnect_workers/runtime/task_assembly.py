@@ -38,9 +38,10 @@ clients_log = logging.getLogger("kconnect.kafka")
 DEFAULT_OFFSETS_TOPIC = "connect-offsets"
 _READER_GROUP = "connect-offsets-reader"
 
-# Bounds of what librdkafka may hold, which are generous by default: a task holds little of its own.
+# Bounds of what librdkafka may hold, which are generous by default: a task holds little of its own. A consumer whose
+# queue is full looks again after a second by default: a quick task would wait for most of it.
 _PRODUCER_DEFAULTS = {"buffer.memory": str(32 * 1024 * 1024)}
-_CONSUMER_DEFAULTS = {"queued.max.messages.kbytes": str(16 * 1024)}
+_CONSUMER_DEFAULTS = {"queued.max.messages.kbytes": str(16 * 1024), "fetch.queue.backoff.ms": "10"}
 
 
 class WorkerTask(Protocol):
@@ -134,6 +135,7 @@ class TaskAssembly:
             props=self.task_props,
             control=self._control,
             consumer=kafka.consumer(props, logger=clients_log, error_cb=_log_client_error),
+            group_id=props["group.id"],
             cooperative="cooperative" in props.get("partition.assignment.strategy", "").lower(),
             subscription=ListedTopics(config.topics) if config.topics else MatchingTopics(config.topics_regex),
             decoder=decoder,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from kconnect.log.errors import CorruptLogError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kconnect.log.loop import Loop
     from kconnect.log.settings import BrokerSettings
     from kconnect.log.storage.partition import Partition
@@ -27,42 +29,36 @@ class Housekeeping:
         self._topics = topics
         self._syncer = syncer
         self._settings = settings
+        self._last_checkpoint = self._last_sync = time.monotonic()
+        self._appended_at_checkpoint = 0
         # Ages are measured by a clock that does not jump: a wrong date for an hour must delete nothing.
-        self._last_checkpoint = time.monotonic()
         self._wall_at_start = time.time() - time.monotonic()
 
     def start(self) -> None:
-        self._loop.call_later(_LOOK_INTERVAL, self._checkpoint_if_due)
+        self._loop.call_later(_LOOK_INTERVAL, self._look)
         self._loop.call_later(self._settings.retention_check_interval, self._clean_regularly)
 
-    def _checkpoint_if_due(self) -> None:
-        """A checkpoint after some time or many bytes, or because `flush.ms` of a topic is over."""
+    def _look(self) -> None:
+        """See whether it is time for a checkpoint, or for a sync because `flush.ms` of some topic is over."""
         now = time.monotonic()
-        dirty = [partition for partition in self._topics.partitions() if partition.dirty]
+        appended = sum(partition.appended_bytes for partition in self._topics.partitions())
+        # With a topic its bytes go, too.
+        self._appended_at_checkpoint = min(self._appended_at_checkpoint, appended)
+        new_bytes = appended - self._appended_at_checkpoint
         age = now - self._last_checkpoint
-        if dirty and (
-            age >= self._settings.checkpoint_interval
-            or sum(partition.unsynced_bytes for partition in dirty) >= self._settings.checkpoint_bytes
-            or any(age * 1000 >= partition.config.flush_ms for partition in dirty)
-        ):
+        if new_bytes >= self._settings.checkpoint_bytes or (new_bytes and age >= self._settings.checkpoint_interval):
+            self._last_checkpoint, self._appended_at_checkpoint = now, appended
             self.checkpoint()
-        self._loop.call_later(_LOOK_INTERVAL, self._checkpoint_if_due)
+        elif any(p.dirty and (now - self._last_sync) * 1000 >= p.config.flush_ms for p in self._topics.partitions()):
+            self._last_sync = now
+            self._syncer.sync(lambda: None)
+        self._loop.call_later(_LOOK_INTERVAL, self._look)
 
     def checkpoint(self) -> None:
         """Sync everything, then write down that it is: the next recovery begins there."""
-        self._last_checkpoint = time.monotonic()
-
         for partition in self._topics.partitions():
-            if partition.dirty:
-                partition.save_helpers()
-
-        def synced() -> None:
-            try:
-                self._topics.write_recovery_points()
-            except OSError as e:
-                _LOG.warning("the recovery checkpoint cannot be written, the old one holds: %s", e)
-
-        self._syncer.sync(synced)
+            partition.save_helpers()
+        self._syncer.sync(lambda: self._syncer.run(_or_log(self._topics.recovery_points_writer())))
 
     def _clean_regularly(self) -> None:
         now = int((self._wall_at_start + time.monotonic()) * 1000)
@@ -81,3 +77,15 @@ class Housekeeping:
         except (OSError, CorruptLogError) as e:
             _LOG.warning("retention of %s-%d failed: %s", partition.topic, partition.index, e)
             return False
+
+
+def _or_log(write: Callable[[], None]) -> Callable[[], None]:
+    """`write`, of which an error is logged: a checkpoint that cannot be written leaves the old one, which is safe."""
+
+    def write_or_log() -> None:
+        try:
+            write()
+        except OSError as e:
+            _LOG.warning("the recovery checkpoint cannot be written, the old one holds: %s", e)
+
+    return write_or_log

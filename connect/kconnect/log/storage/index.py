@@ -23,14 +23,15 @@ class OffsetIndex:
     next start and may always be thrown away.
     """
 
-    __slots__ = ("_base", "_flushed", "_offsets", "_path", "_positions")
+    __slots__ = ("_base", "_flushed", "_in_file", "_offsets", "_path", "_positions")
 
     def __init__(self, path: Path, base_offset: int) -> None:
         self._path = path
         self._base = base_offset
         self._offsets = array("i")
         self._positions = array("i")
-        self._flushed = 0
+        # How many entries the file shares with this index, and how many it has: -1 while that is not known.
+        self._flushed, self._in_file = 0, -1
 
     def load(self, log_size: int) -> bool:
         """Read the file; False, and empty, unless it can belong to a log file of `log_size` bytes."""
@@ -41,7 +42,8 @@ class OffsetIndex:
         growing = all(map(lt, offsets, offsets[1:])) and all(map(lt, positions, positions[1:]))
         if positions and (not growing or offsets[0] < 0 or positions[0] < 0 or positions[-1] >= log_size):
             return False
-        self._offsets, self._positions, self._flushed = offsets, positions, len(offsets)
+        self._offsets, self._positions = offsets, positions
+        self._flushed = self._in_file = len(offsets)
         return True
 
     def append(self, last_offset: int, position: int) -> None:
@@ -68,11 +70,13 @@ class OffsetIndex:
 
     def flush(self) -> None:
         """Bring the file up to date. Raises OSError."""
+        if self._flushed == self._in_file == len(self._offsets):
+            return
         interleaved = array("i", bytes(8 * (len(self._offsets) - self._flushed)))
         interleaved[0::2] = self._offsets[self._flushed :]
         interleaved[1::2] = self._positions[self._flushed :]
         _write_tail(self._path, _big_endian(interleaved), 8 * self._flushed)
-        self._flushed = len(self._offsets)
+        self._flushed = self._in_file = len(self._offsets)
 
 
 class TimeIndex:
@@ -82,14 +86,15 @@ class TimeIndex:
     and `offset` ends the batch that has it. Timestamps are milliseconds since 1970.
     """
 
-    __slots__ = ("_base", "_flushed", "_offsets", "_path", "_timestamps")
+    __slots__ = ("_base", "_flushed", "_in_file", "_offsets", "_path", "_timestamps")
 
     def __init__(self, path: Path, base_offset: int) -> None:
         self._path = path
         self._base = base_offset
         self._timestamps = array("q")
         self._offsets = array("i")
-        self._flushed = 0
+        # How many entries the file shares with this index, and how many it has: -1 while that is not known.
+        self._flushed, self._in_file = 0, -1
 
     def load(self) -> bool:
         """Read the file; False, and empty, unless its entries grow."""
@@ -105,7 +110,8 @@ class TimeIndex:
             offsets.append(offset)
         if not (all(map(lt, timestamps, timestamps[1:])) and all(map(le, offsets, offsets[1:]))):
             return False
-        self._timestamps, self._offsets, self._flushed = timestamps, offsets, len(offsets)
+        self._timestamps, self._offsets = timestamps, offsets
+        self._flushed = self._in_file = len(offsets)
         return True
 
     def append(self, timestamp: int, offset: int) -> None:
@@ -133,10 +139,12 @@ class TimeIndex:
 
     def flush(self) -> None:
         """Bring the file up to date. Raises OSError."""
+        if self._flushed == self._in_file == len(self._offsets):
+            return
         entries = zip(self._timestamps[self._flushed :], self._offsets[self._flushed :], strict=True)
         tail = b"".join(_TIME_ENTRY.pack(timestamp, offset) for timestamp, offset in entries)
         _write_tail(self._path, tail, _TIME_ENTRY.size * self._flushed)
-        self._flushed = len(self._offsets)
+        self._flushed = self._in_file = len(self._offsets)
 
 
 def last_position(path: Path, log_size: int) -> int:

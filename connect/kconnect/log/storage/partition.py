@@ -42,7 +42,6 @@ class SyncTicket:
 
     partition: Partition
     offset: int
-    appended_bytes: int
     descriptors: list[int]
 
 
@@ -50,20 +49,19 @@ class Partition:
     """The log of one partition. Belongs to the thread of the loop; the syncing itself happens elsewhere.
 
     `log_end_offset` is the next one to be given out, `high_watermark` the first one that consumers do not
-    see yet: they differ only while a sync is awaited. A partition whose files are damaged, or can no longer
-    be synced, is *offline*: `offline` says why, and every append and read of it raises RequestError with
-    KAFKA_STORAGE_ERROR.
+    see yet: they differ only while a sync is awaited. `appended_bytes` counts since the opening. A partition
+    whose files are damaged, or can no longer be synced, is *offline*: `offline` says why, and every append and
+    read of it raises RequestError with KAFKA_STORAGE_ERROR.
     """
 
     __slots__ = (
         "_admission",
-        "_appended_bytes",
         "_awaits_sync",
         "_flush_messages",
         "_on_dirty",
         "_segment_bytes",
         "_snapshot_offset",
-        "_synced_bytes",
+        "appended_bytes",
         "config",
         "dirty",
         "epochs",
@@ -94,7 +92,7 @@ class Partition:
         self.leader_epoch = max(0, self.epochs.latest)
         self.offline: str | None = None
         self.dirty = self._awaits_sync = False
-        self._appended_bytes = self._synced_bytes = 0
+        self.appended_bytes = 0
         self._snapshot_offset = 0
         self.watchers: set[Callable[[], None]] = set()
         self._on_dirty = on_dirty
@@ -106,6 +104,7 @@ class Partition:
         Damage below the recovery point puts the partition offline. After a crash (`clean` is false) a new
         leader epoch begins.
         """
+        self.recovery_point, self.log_start_offset = recovery_point, log_start_offset
         try:
             recovered = recover(
                 self.folder,
@@ -123,7 +122,6 @@ class Partition:
         self.segments, self.producers = recovered.segments, recovered.producers
         self.log_start_offset = max(log_start_offset, self.segments[0].base_offset)
         self.log_end_offset = self.high_watermark = recovered.log_end_offset
-        self.recovery_point = recovery_point
         if self.epochs.latest < 0 or not clean:
             self.leader_epoch = self.epochs.latest + 1
             self._begin_epoch()
@@ -202,7 +200,7 @@ class Partition:
                 last_offset,
                 header.max_timestamp,
             )
-        self._appended_bytes += size
+        self.appended_bytes += size
         if not self.dirty:
             self._mark_dirty()
         if self._awaits_sync or last_offset - self.recovery_point >= self._flush_messages - 1:
@@ -279,11 +277,6 @@ class Partition:
         self.dirty = True
         self._on_dirty(self)
 
-    @property
-    def unsynced_bytes(self) -> int:
-        """How much a power loss could take."""
-        return self._appended_bytes - self._synced_bytes
-
     def save_helpers(self) -> None:
         """Bring indexes and producer snapshot up to date, so that recovery need not read far back.
 
@@ -320,14 +313,11 @@ class Partition:
                 os.close(fd)
             raise
         self.dirty = False
-        return SyncTicket(
-            partition=self, offset=self.log_end_offset, appended_bytes=self._appended_bytes, descriptors=descriptors
-        )
+        return SyncTicket(partition=self, offset=self.log_end_offset, descriptors=descriptors)
 
     def end_sync(self, ticket: SyncTicket) -> None:
         """Everything that the ticket covers is safe, and visible from now on."""
         self.recovery_point = max(self.recovery_point, ticket.offset)
-        self._synced_bytes = max(self._synced_bytes, ticket.appended_bytes)
         if self.log_end_offset - self.recovery_point < self._flush_messages:
             self._awaits_sync = False
             self.high_watermark = self.log_end_offset

@@ -6,6 +6,7 @@ import logging
 import secrets
 import shutil
 from base64 import urlsafe_b64encode
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kconnect.log.storage.atomic import replace_file, sync_folder
@@ -151,26 +152,15 @@ class TopicStore:
             partition.wake_watchers()
         return doomed
 
-    def recovery_points(self) -> dict[tuple[str, int], int]:
-        """The offsets below which each partition is synced. Offline ones keep what is on file."""
-        known = read_offsets(self._data_dir.recovery_checkpoint)
-        return {
-            (p.topic, p.index): known.get((p.topic, p.index), 0) if p.offline else p.recovery_point
-            for p in self.partitions()
-        }
-
-    def write_recovery_points(self) -> None:
-        """Write down where the next recovery may begin. Raises OSError."""
-        write_offsets(self._data_dir.recovery_checkpoint, self.recovery_points())
+    def recovery_points_writer(self) -> Callable[[], None]:
+        """What writes down, on any thread, where the next recovery may begin as of now. It raises OSError."""
+        points = {(p.topic, p.index): p.recovery_point for p in self.partitions()}
+        return partial(write_offsets, self._data_dir.recovery_checkpoint, points)
 
     def write_log_starts(self) -> None:
         """Write down where the partitions begin. Raises OSError."""
-        known = read_offsets(self._data_dir.log_start_checkpoint)
-        starts = {
-            (p.topic, p.index): known.get((p.topic, p.index), 0) if p.offline else p.log_start_offset
-            for p in self.partitions()
-        }
-        write_offsets(self._data_dir.log_start_checkpoint, {key: start for key, start in starts.items() if start})
+        starts = {(p.topic, p.index): p.log_start_offset for p in self.partitions() if p.log_start_offset}
+        write_offsets(self._data_dir.log_start_checkpoint, starts)
 
     def close(self) -> None:
         """Give back all files; where everything is synced, mark the end as an orderly one."""
@@ -178,7 +168,7 @@ class TopicStore:
         for partition in self.partitions():
             partition.save_helpers()
         try:
-            self.write_recovery_points()
+            self.recovery_points_writer()()
             self.write_log_starts()
             if orderly:
                 replace_file(self._data_dir.clean_shutdown_marker, b'{"version":0,"brokerEpoch":-1}', sync=True)

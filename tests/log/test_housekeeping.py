@@ -1,0 +1,77 @@
+"""What the broker does of itself now and then, in a broker of this process with short intervals."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from kconnect.log.broker import Broker
+from kconnect.log.listener import Listener
+from kconnect.log.protocol.error_code import ErrorCode
+from kconnect.log.protocol.records import Record, build_batch
+from kconnect.log.server import Limits
+from kconnect.log.settings import BrokerSettings
+from kconnect.log.storage.checkpoint import read_offsets
+from kconnect.testing.deadline import Deadline
+from kconnect.testing.raw_client import RawClient, batch_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def serving(data: Path, settings: BrokerSettings) -> Iterator[str]:
+    """A running broker; gives its address."""
+    broker = Broker(Listener.parse("PLAINTEXT://127.0.0.1:0"), data, settings)
+    thread = threading.Thread(target=broker.run)
+    thread.start()
+    try:
+        yield str(broker.endpoint)
+    finally:
+        broker.stop()
+        thread.join(30)
+        broker.close()
+
+
+def test_checkpoints_follow_the_bytes(tmp_path: Path) -> None:
+    with serving(tmp_path / "data", BrokerSettings(checkpoint_bytes=1000)) as address, RawClient(address) as client:
+        client.create_topic()
+        client.produce(batch_of(b"x" * 2000))
+        deadline = Deadline(30)
+        while read_offsets(tmp_path / "data" / "recovery-point-offset-checkpoint").get(("t", 0)) != 1:
+            deadline.check("no checkpoint was written")
+
+
+def test_old_records_go(tmp_path: Path) -> None:
+    settings = BrokerSettings(retention_check_interval=0.05)
+    with serving(tmp_path / "data", settings) as address, RawClient(address) as client:
+        client.create_topic(retention_ms="3600000", segment_bytes="1000")
+        hours_ago = time.time_ns() // 1_000_000 - 7_200_000
+        for _ in range(5):
+            client.produce(build_batch([Record(0, hours_ago, None, b"x" * 600)]))
+        client.produce(batch_of(b"now" * 200))
+        deadline = Deadline(30)
+        while client.fetch(0).error_code != ErrorCode.OFFSET_OUT_OF_RANGE:
+            deadline.check("the old records stay")
+        assert client.fetch(5).error_code == ErrorCode.NONE
+    assert read_offsets(tmp_path / "data" / "log-start-offset-checkpoint") == {("t", 0): 5}
+
+
+def test_no_more_clients_than_the_limit_are_served(tmp_path: Path) -> None:
+    settings = BrokerSettings(limits=Limits(max_connections=2, max_request_size=100_000))
+    with serving(tmp_path / "data", settings) as address, RawClient(address) as first, RawClient(address) as second:
+        first.create_topic("a")
+        second.create_topic("b")
+        with RawClient(address) as third:
+            assert third.receive_bytes(1) == b""
+        first.close()
+        deadline = Deadline(30)
+        while True:
+            deadline.check("the place of the client that left is not given to another")
+            with RawClient(address) as fourth:
+                fourth.send_bytes(b"\0\0\0\x0a\0\x12\0\0\0\0\0\1\xff\xff")
+                if fourth.receive_bytes(4):
+                    break

@@ -50,7 +50,10 @@ class RawClient:
         """Exactly `size` bytes; fewer only where the broker has hung up."""
         data = b""
         while len(data) < size:
-            part = self._socket.recv(size - len(data))
+            try:
+                part = self._socket.recv(size - len(data))
+            except ConnectionResetError:
+                break
             if not part:
                 break
             data += part

@@ -185,13 +185,12 @@ class Projection:
         part = self.part(side)
         self.set_part(side, replace(part, schema=schema, schema_expression=self.constant(schema)))
 
-    def compile(self) -> Run:
-        """The function that goes over a batch."""
+    def compile(self) -> Any:
+        """The function that goes over a batch: a Run."""
         source = "\n".join(self._source())
         namespace = dict(self._names)
         exec(compile(source, "<transforms>", "exec"), namespace)  # noqa: S102 - our own source, names quoted by repr
-        run: Run = namespace["run"]
-        return run
+        return namespace["run"]
 
     def _getter(self, expression: str) -> str:
         return self.local(f"{expression}.get")
@@ -200,8 +199,7 @@ class Projection:
         yield "def run(records, start, append):"
         yield "    for at in range(start, len(records)):"
         yield "        record = records[at]"
-        for side in ("value", "key"):
-            yield f"        {side} = record.{side}"
+        yield "        value, key = record.value, record.key"
         yield f"        if {self._guard()}: return at"
         for line in self._lines:
             yield f"        {line}"
@@ -222,7 +220,7 @@ class Projection:
 
     def _arguments(self) -> str:
         key, value = self._parts["key"], self._parts["value"]
-        changed = {
+        made = {
             "topic": self.topic,
             "partition": self.partition,
             "timestamp": self.timestamp,
@@ -233,7 +231,11 @@ class Projection:
             "value": value.expression,
         }
         fields: tuple[str, ...] = self.record_class.__struct_fields__  # type: ignore[attr-defined]
-        return ", ".join(changed.get(name, f"record.{name}") for name in fields)
+        return ", ".join(made.get(name) or self._unchanged(name) for name in fields)
+
+    def _unchanged(self, name: str) -> str:
+        """The expression for an attribute of the record that transforms cannot change."""
+        return f"record.{name}"
 
 
 Run: TypeAlias = Callable[[Sequence[Any], int, Callable[[Any], None]], int]

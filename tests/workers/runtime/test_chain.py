@@ -14,7 +14,8 @@ from golden.compare import same
 from kconnect.config import Config
 from kconnect.errors import ConfigError, ConnectError, DataError, RetriableError
 from kconnect.plugins import Plugin, Plugins
-from kconnect.record import Header, SinkRecord, SourceRecord
+from kconnect.record import Header, RowBatch, SinkRecord, SourceRecord
+from kconnect.row_projection import CompiledRows
 from kconnect.schema import (
     INT32_SCHEMA,
     INT64_SCHEMA,
@@ -126,6 +127,32 @@ def test_a_compiled_chain_gives_what_its_transforms_give_one_by_one(
         with pytest.raises(ConnectError):
             chain.apply_batch(batch)
     assert same(before, batch)
+
+
+@given(st.lists(st.sampled_from(STEPS), max_size=5), st.lists(orders, max_size=8), st.booleans())
+def test_rows_become_what_their_records_become(
+    steps: list[dict[str, str]], values: list[dict[str, Any]], with_keys: bool
+) -> None:
+    chain = chain_of(*steps)
+    batch = RowBatch(
+        "orders-raw",
+        ORDER,
+        [tuple(value.get(field.name) for field in ORDER.fields) for value in values],
+        {"table": "orders"},
+        [{"id": value["id"]} for value in values],
+        key_schema=USER if with_keys else None,
+        keys=[{"id": at, "total": None} for at in range(len(values))] if with_keys else None,
+        timestamp=1483425001864,
+    )
+    records = CompiledRows().apply(batch)
+    assert [record.value for record in records] == [{"total": None, "weight": None, **value} for value in values]
+    try:
+        expected = chain.apply_batch(records)
+    except ConnectError:
+        with pytest.raises(ConnectError):
+            chain.apply_rows(batch)
+    else:
+        assert same(expected, chain.apply_rows(batch))
 
 
 def order(**fields: Any) -> SourceRecord:

@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from kconnect.converter import Converter, HeaderConverter, Serializer
 from kconnect.errors import ConnectError, RetriableError
 from kconnect.record import RowBatch, SourcePartition, SourceRecord
+from kconnect.row_projection import CompiledRows
 from kconnect.schema import Schema
 from kconnect_workers.runtime.delivery import Delivery, DeliveryTracker, partition_key
 from kconnect_workers.runtime.error_handling import ErrorHandler, Failure, Stage
@@ -25,6 +26,18 @@ _ROOM_S = 0.1
 _ANY_PARTITION = -1
 _NOW = 0
 _MAX_SERIALIZERS = 1000
+_FAULTS_OF_RECORDS = frozenset(
+    {
+        KafkaError.INVALID_MSG,
+        KafkaError.INVALID_RECORD,
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+        KafkaError.TOPIC_EXCEPTION,
+        KafkaError._INVALID_ARG,
+        KafkaError._UNKNOWN_PARTITION,
+    }
+)
+"""What the log refuses about single records. Everything else would befall the next record, too."""
 
 
 class StoppedError(Exception):
@@ -39,6 +52,8 @@ class SourceChain(Protocol):
     def apply(self, record: SourceRecord) -> SourceRecord | None: ...
 
     def apply_batch(self, records: Sequence[SourceRecord]) -> Sequence[SourceRecord | None]: ...
+
+    def apply_rows(self, batch: RowBatch) -> Sequence[SourceRecord | None]: ...
 
 
 class RecordSender:
@@ -72,13 +87,16 @@ class RecordSender:
         self._serializers: dict[tuple[str, Schema | None, Schema | None], tuple[Serializer, Serializer]] = {}
         self._undeliverable: ConnectError | None = None
         self.tracker = DeliveryTracker(self._undelivered)
+        self._rows = CompiledRows()
         self.filtered = 0
 
     def send(self, batch: Sequence[SourceRecord] | RowBatch) -> None:
         """Queue a batch. ConnectError when a record fails (of this batch, or an earlier one at delivery) and that is
         not tolerated, StoppedError when the task is to stop before there is room."""
-        originals = records_of(batch) if isinstance(batch, RowBatch) else batch
-        records, failed = self._transformed(originals)
+        if isinstance(batch, RowBatch):
+            originals, records, failed = self._transformed_rows(batch)
+        else:
+            originals, (records, failed) = batch, self._transformed(batch)
         deliveries: dict[bytes, Delivery] = {}
         try:
             self._send_all(originals, records, deliveries)
@@ -103,6 +121,23 @@ class RecordSender:
     def pending(self) -> int:
         """Records that are not acknowledged yet."""
         return len(self._producer)
+
+    def _transformed_rows(
+        self, batch: RowBatch
+    ) -> tuple[Sequence[SourceRecord], Sequence[SourceRecord | None], ConnectError | None]:
+        """As `_transformed`, with the originals before it. Where nobody looks at these, but for what all records keep
+        of them, they are not made: the results stand in for them."""
+        if self._chain is not None:
+            try:
+                results = self._chain.apply_rows(batch)
+            except Exception:  # found one by one, from the originals
+                results = None
+            if results is not None:
+                kept = [record for record in results if record is not None]
+                seen = self._on_record is not None or len(kept) < len(results)
+                return self._rows.apply(batch) if seen else kept, results, None
+        originals = self._rows.apply(batch)
+        return originals, *self._transformed(originals)
 
     def _transformed(
         self, originals: Sequence[SourceRecord]
@@ -238,8 +273,11 @@ class RecordSender:
             )
             stage, plugin = Stage.KAFKA_PRODUCE, type(self._producer)
             self._produce_when_there_is_room(record, key, value, headers, on_delivery)
-        except StoppedError:
-            raise
+        except (StoppedError, ConnectError) as e:
+            if isinstance(e, StoppedError) or e is self._undeliverable:
+                raise
+            self._failed(stage, plugin, e, original)
+            return 0
         except Exception as e:
             self._failed(stage, plugin, e, original)
             return 0
@@ -276,16 +314,21 @@ class RecordSender:
 
     def _failed(self, stage: Stage, plugin: type, error: Exception, original: SourceRecord) -> None:
         """Tolerate, or raise what ends the task."""
-        self._errors.failed(
-            Failure(
-                stage=stage,
-                executing_class=f"{plugin.__module__}.{plugin.__qualname__}",
-                error=error,
-                where=f"a record for topic {original.topic} from {dict(original.source_partition or {})} "
-                f"at {dict(original.source_offset or {})}",
-                shown=repr(original),
-            )
+        failure = Failure(
+            stage=stage,
+            executing_class=f"{plugin.__module__}.{plugin.__qualname__}",
+            error=error,
+            where=f"a record for topic {original.topic} from {dict(original.source_partition or {})} "
+            f"at {dict(original.source_offset or {})}",
+            shown=repr(original),
         )
+        self._settle(failure, error.args[0] if isinstance(error, KafkaException) else None)
+
+    def _settle(self, failure: Failure, error: KafkaError | None) -> None:
+        """Tolerate, or raise what ends the task: always, when it is not the record's fault."""
+        if error is not None and error.code() not in _FAULTS_OF_RECORDS:
+            raise self._errors.fatal(failure) from failure.error
+        self._errors.failed(failure)
 
     def _undelivered(self, error: KafkaError, message: Message) -> bool:
         """Called back by the producer: a record was refused by the log. What is not tolerated is kept for `serve`."""
@@ -296,24 +339,8 @@ class RecordSender:
             where=f"a record for topic {message.topic()}",
         )
         try:
-            self._errors.failed(failure)
+            self._settle(failure, error)
         except ConnectError as e:
             self._undeliverable = self._undeliverable or e
             return False
         return True
-
-
-def records_of(batch: RowBatch) -> list[SourceRecord]:
-    """One record per row."""
-    names = [field.name for field in batch.schema.fields]
-    topic, schema, partition, timestamp = batch.topic, batch.schema, batch.source_partition, batch.timestamp
-    key_schema = batch.key_schema
-    nothing: list[None] = [None] * len(batch.rows)
-    keys = nothing if batch.keys is None else batch.keys
-    offsets = nothing if batch.source_offsets is None else batch.source_offsets
-    return [
-        SourceRecord(
-            partition, offset, topic, None, key_schema, key, schema, dict(zip(names, row, strict=True)), timestamp
-        )
-        for row, offset, key in zip(batch.rows, offsets, keys, strict=True)
-    ]

@@ -27,6 +27,7 @@ class InProcessEnvironment:
         self.running: dict[TaskId, tuple[Mapping[str, str], Mapping[str, str]]] = {}
         self.starts: list[str | TaskId] = []
         self.broken: set[str] = set()
+        self.log_levels: dict[str, str] = {}
 
     async def plugins(self) -> Plugins:
         return Plugins(
@@ -92,6 +93,9 @@ class InProcessEnvironment:
     async def set_target_state(self, name: str, state: TargetState) -> None:
         for started in (name, *(task for task in self.running if task.connector == name)):
             self.listener.on_status(started, _STATES[state])
+
+    def set_log_level(self, logger: str, level: str) -> None:
+        self.log_levels[logger] = level
 
 
 _STATES = {

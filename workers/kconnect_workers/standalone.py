@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from kconnect_workers.herder.herder import Herder
     from kconnect_workers.rest.server import RestServer
     from kconnect_workers.runtime.environment import Environment
+    from kconnect_workers.stores.sink_groups import SinkGroups
 
 _logger = logging.getLogger(__name__)
 
 _REPLICATION_FACTORS = tuple(f"{store}.storage.replication.factor" for store in ("config", "offset", "status"))
+_SINK_KEYS = frozenset({"topics", "topics.regex"})
 _ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 _REFUSED = 3
 _FORCED = 130
@@ -89,6 +91,7 @@ class StandaloneWorker:
 
     herder: Herder
     environment: Environment
+    sink_groups: SinkGroups
     rest_url: str
     bootstrap_servers: str
     folder: Path
@@ -116,7 +119,7 @@ class StandaloneWorker:
         stores = await self._open_stores()
         command_line = CommandLine(self.folder / "command-line.json")
         await self._start_herder(stores, command_line, given)
-        self._start_rest()
+        self._start_rest(stores)
         await command_line.run(self.herder, given)
 
     async def stop(self) -> None:
@@ -176,13 +179,25 @@ class StandaloneWorker:
             offsets=None if self.config.is_embedded else stores.offsets,
         )
         self._stops += [self._stop_rest, self.environment.stop]
-        await self.environment.start()
+        await asyncio.gather(self.environment.start(), self._evict_members())
         self.config.check_plugins(await self.environment.plugins())
         await command_line.switch_off(self.herder, given)
         self._stops.append(self.herder.stop)
         await self.herder.start(self.environment)
 
-    def _start_rest(self) -> None:
+    async def _evict_members(self) -> None:
+        """The members that a killed worker left in the groups of its sinks: nobody else is in them."""
+        from kconnect_workers.stores.sink_groups import SinkGroups, group_of
+
+        self.sink_groups = SinkGroups(
+            {**self.config.client_props("admin"), "bootstrap.servers": self.bootstrap_servers}
+        )
+        configs = {name: self.herder.config(name) for name in self.herder.connectors()}
+        groups = [group_of(name, config) for name, config in configs.items() if config.keys() & _SINK_KEYS]
+        await asyncio.gather(*(self.sink_groups.evict(group) for group in groups))
+
+    def _start_rest(self, stores: Stores) -> None:
+        from kconnect_workers.herder.offset_admin import OffsetAdmin
         from kconnect_workers.rest.access import AdminToken
         from kconnect_workers.rest.app import create_app
         from kconnect_workers.rest.server import RestServer
@@ -190,6 +205,7 @@ class StandaloneWorker:
         app = create_app(
             self.herder,
             self.environment,
+            offsets=OffsetAdmin(self.herder, self.environment, stores.offsets, self.sink_groups),
             admin_token=AdminToken(Path(self.config.rest_admin_token_file or self.folder / "admin.token")),
             cluster_id=None if self.log is None else self.log.cluster_id,
             hosts=[*self.config.rest_allowed_hosts, *(listener.host for listener in self.config.rest_listeners())],

@@ -12,8 +12,10 @@ import httpx
 import pytest
 
 from kconnect.errors import ConfigError
+from kconnect_workers.herder.offset_admin import OffsetAdmin
 from kconnect_workers.rest.access import AdminToken
 from kconnect_workers.rest.app import create_app
+from kconnect_workers.stores.sink_groups import SinkGroups
 
 SOURCE = {"connector.class": "java.Source", "file": "a.txt"}
 Scenario = Callable[[httpx.AsyncClient], Awaitable[None]]
@@ -27,7 +29,11 @@ def serve(workbench: Any, tmp_path: Path) -> Callable[..., None]:
         async def whole() -> None:
             herder = await workbench.start()
             token = AdminToken(tmp_path / "admin.token")
-            app = create_app(herder, workbench.environment, admin_token=token, cluster_id="kc-1", **options)
+            groups = SinkGroups({"bootstrap.servers": "127.0.0.1:9"})  # nothing here asks it
+            offsets = OffsetAdmin(herder, workbench.environment, workbench.stores.offsets, groups)
+            app = create_app(
+                herder, workbench.environment, offsets=offsets, admin_token=token, cluster_id="kc-1", **options
+            )
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             async with (
                 asyncio.timeout(20),

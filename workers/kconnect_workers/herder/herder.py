@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from weakref import WeakValueDictionary
 
 from kconnect.errors import AlreadyExistsError, ConfigError, ConnectError, NotFoundError
@@ -200,6 +201,19 @@ class Herder:
 
     async def forget_topics(self, name: str) -> None:
         await self._statuses.remove_topics(name)
+
+    @contextlib.asynccontextmanager
+    async def while_stopped(self, name: str) -> AsyncIterator[Mapping[str, str]]:
+        """The config of a connector that is STOPPED, and will be so in the block. ConfigError when it is not."""
+        self.config(name)
+        async with self._changing(name):
+            if self.target_state(name) is not TargetState.STOPPED:
+                raise ConfigError(
+                    f"{name} must be stopped before its offsets can be changed",
+                    suggestion=f"PUT /connectors/{name}/stop, and resume it afterwards",
+                )
+            await self.settled(name)
+            yield self.config(name)
 
     async def settled(self, name: str) -> None:
         """Returns when the connector runs, or has stopped, as it was last asked to, or has failed at it."""

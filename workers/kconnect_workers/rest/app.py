@@ -15,21 +15,24 @@ from starlette.types import ASGIApp
 
 from kconnect_workers.herder.environment import ConnectorEnvironment
 from kconnect_workers.herder.herder import Herder
+from kconnect_workers.herder.offset_admin import OffsetAdmin
 from kconnect_workers.herder.secrets import Secrets
-from kconnect_workers.rest import connectors, plugins, worker
+from kconnect_workers.rest import connectors, loggers, plugins, worker
+from kconnect_workers.rest import offsets as offsets_api
 from kconnect_workers.rest.access import Access, AdminToken
 from kconnect_workers.rest.answers import error_answer, http_message
 from kconnect_workers.rest.paths import RawPaths
 
 _logger = logging.getLogger(__name__)
 
-_ROUTERS = (worker.router, connectors.router, plugins.router)
+_ROUTERS = (worker.router, connectors.router, offsets_api.router, plugins.router, loggers.router)
 
 
 def create_app(
     herder: Herder,
     environment: ConnectorEnvironment,
     *,
+    offsets: OffsetAdmin,
     admin_token: AdminToken,
     cluster_id: str | None = None,
     hosts: Iterable[str] = (),
@@ -40,6 +43,8 @@ def create_app(
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.herder = herder
     app.state.environment = environment
+    app.state.offsets = offsets
+    app.state.log_levels = {}
     app.state.cluster_id = cluster_id
     app.state.admin_token = admin_token
     app.state.secrets = None if show_passwords else Secrets(environment.plugin_config)

@@ -126,11 +126,11 @@ _WRITERS = (
     """
     WITH RECURSIVE tree(oid) AS (
         SELECT to_regclass($1)::oid UNION SELECT inhrelid FROM pg_inherits JOIN tree ON inhparent = tree.oid)
-    """
+    """  # noqa: S608 - all of it is ours
     + _WRITERS_LOCKS
     + """
         CASE WHEN (SELECT relkind FROM pg_class WHERE oid = to_regclass($1)) IN ('v', 'm', 'f') THEN relation >= 16384
-        ELSE relation IN (SELECT oid FROM tree) END"""  # noqa: S608 - all of it is ours
+        ELSE relation IN (SELECT oid FROM tree) END"""
 )
 _ALL_TRANSACTIONS = f"""
     SELECT l.virtualtransaction, l.pid FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid

@@ -5,14 +5,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from services.processes import poll_until
-from services.sql import Database
 
 from kconnect.errors import ConnectError, RetriableError
 from kconnect.schema import DATE_NAME, DECIMAL_NAME, TIMESTAMP_NAME, Type
 from kconnect.testing.conformance import SourceConformance, validation_errors
 from kconnect.testing.sources import MemoryOffsets, SourceTaskHarness
 from kconnect_sql.source import SqlSource
+from services.processes import poll_until
+from services.sql import Database
 
 ITEMS = "CREATE TABLE items (id INTEGER PRIMARY KEY, name VARCHAR(40), at TIMESTAMP NOT NULL)"
 
@@ -38,10 +38,10 @@ def again(run: SourceTaskHarness) -> SourceTaskHarness:
 
 
 def add(database: Database, *ids: int, second: int | None = None) -> None:
-    """Items whose names are their ids in words of the test; `at` is that second of an old minute, or the id's."""
-    for id in ids:
-        at = f"2026-01-01 00:00:{id if second is None else second:02d}"
-        database.run(f"INSERT INTO items VALUES ({id}, 'item {id}', '{at}')")
+    """Items; `at` is that second of an old minute, or the id's."""
+    for number in ids:
+        at = f"2026-01-01 00:00:{number if second is None else second:02d}"
+        database.run(f"INSERT INTO items VALUES ({number}, 'item {number}', '{at}')")
 
 
 def ids(records: list[Any]) -> list[int]:
@@ -67,9 +67,9 @@ class TestSqlSource(SourceConformance):
 def test_rows_that_come_while_polling_are_read_once_each(items: Database, mode: str) -> None:
     with source(items, mode) as run:
         assert ids(run.poll_until(3)) == [1, 2, 3]
-        for id in (4, 5):
-            add(items, id)
-            assert ids(run.poll_until(1)) == [id]
+        for number in (4, 5):
+            add(items, number)
+            assert ids(run.poll_until(1)) == [number]
         assert run.poll() == []
 
 
@@ -193,8 +193,10 @@ def test_a_suffix_is_added_to_the_query(items: Database) -> None:
 
 def test_types_become_connect_schemas(database: Database) -> None:
     database.run(
-        "CREATE TABLE kinds (id INTEGER NOT NULL, big BIGINT, real_one DOUBLE PRECISION, ok BOOLEAN, price NUMERIC(10, 2),"
-        " day DATE, at TIMESTAMP, txt TEXT, raw " + ("BYTEA" if database.is_postgres else "BLOB") + ")",
+        "CREATE TABLE kinds (id INTEGER NOT NULL, big BIGINT, real_one DOUBLE PRECISION, ok BOOLEAN,"
+        " price NUMERIC(10, 2), day DATE, at TIMESTAMP, txt TEXT, raw "
+        + ("BYTEA" if database.is_postgres else "BLOB")
+        + ")",
         "INSERT INTO kinds VALUES (1, 9007199254740993, 0.5, "
         + ("true" if database.is_postgres else "1")
         + ", 9.9, '2026-02-03', '2026-02-03 04:05:06.789', 'é', "

@@ -1,0 +1,154 @@
+"""What only a real PostgreSQL shows: its types, its refusals, its end."""
+
+from __future__ import annotations
+
+import uuid
+from decimal import Decimal
+from urllib.parse import urlsplit
+
+import pytest
+
+from kconnect.errors import ConnectError, RetriableError
+from kconnect.schema import INT64_SCHEMA, SchemaBuilder
+from kconnect.testing.sinks import SinkTaskHarness
+from kconnect.testing.sources import SourceTaskHarness
+from kconnect_sql.sink import SqlSink
+from kconnect_sql.source import SqlSource
+from services.sql import Database
+
+pytestmark = pytest.mark.integration
+ROW = SchemaBuilder.struct().field("id", INT64_SCHEMA).build()
+
+
+def source_props(url: str, mode: str = "incrementing", **more: str) -> dict[str, str]:
+    common = {"connection.url": url, "topic.prefix": "t.", "poll.interval.ms": "10", "mode": mode}
+    fast = {"connection.attempts": "1", "incrementing.column.name": "id"}
+    return common | fast | {name.replace("_", "."): value for name, value in more.items()}
+
+
+def source(url: str, mode: str = "incrementing", **more: str) -> SourceTaskHarness:
+    return SourceTaskHarness(SqlSource, source_props(url, mode, **more))
+
+
+def sink(url: str, **more: str) -> SinkTaskHarness:
+    props = {"connection.url": url, "connection.attempts": "1", "auto.create": "true", "retry.backoff.ms": "10"}
+    return SinkTaskHarness(SqlSink, props | {name.replace("_", "."): value for name, value in more.items()})
+
+
+def end_sessions(database: Database) -> None:
+    database.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name LIKE 'kconnect %'"
+    )
+
+
+def test_types_without_a_schema_of_their_own_are_read_as_text(postgres: Database) -> None:
+    one = uuid.uuid4()
+    postgres.run(
+        "CREATE TYPE mood AS ENUM ('good')",
+        "CREATE DOMAIN nr AS NUMERIC(6, 1)",
+        "CREATE TABLE t (u UUID, j JSONB, m MOOD, a INT[], i INTERVAL, n NR, tz TIMESTAMPTZ, s SMALLINT, f REAL, v NUMERIC)",
+        f"INSERT INTO t VALUES ('{one}', '{{\"a\": 1}}', 'good', '{{1,2}}', '1 day', 7.5, '2026-01-01 12:00+02', 3, 0.5, 1.25)",
+    )
+    with source(postgres.url, "bulk") as run:
+        [record] = run.poll_until(1)
+    value = record.value
+    assert value["u"] == str(one)
+    assert value["j"] == '{"a": 1}'
+    assert (value["m"], value["a"], value["i"]) == ("good", "{1,2}", "1 day")
+    assert value["n"] == Decimal("7.5")
+    assert value["tz"].isoformat() == "2026-01-01T10:00:00+00:00"
+    assert (value["s"], value["f"]) == (3, 0.5)
+    assert value["v"] == Decimal("1.25")
+
+
+def test_a_timestamp_that_python_cannot_hold_is_an_error_that_names_the_table(postgres: Database) -> None:
+    postgres.run("CREATE TABLE t (at TIMESTAMPTZ)", "INSERT INTO t VALUES ('infinity')")
+    with source(postgres.url, "bulk") as run, pytest.raises(ConnectError, match='"t"'):
+        run.poll()
+
+
+def test_partitioned_tables_are_read_as_one(postgres: Database) -> None:
+    postgres.run(
+        "CREATE TABLE items (id INT NOT NULL) PARTITION BY RANGE (id)",
+        "CREATE TABLE items_low PARTITION OF items FOR VALUES FROM (0) TO (100)",
+        "INSERT INTO items VALUES (1)",
+    )
+    with source(postgres.url) as run:
+        assert [record.topic for record in run.poll_until(1)] == ["t.items"]
+
+
+def test_tables_of_one_name_in_two_schemas(postgres: Database) -> None:
+    postgres.run("CREATE SCHEMA s", "CREATE TABLE s.t (id INT NOT NULL)", "CREATE TABLE t (id INT NOT NULL)")
+    postgres.run("INSERT INTO s.t VALUES (1)", "INSERT INTO t VALUES (2)")
+    with source(postgres.url, schema_pattern="s") as run:
+        assert [record.value["id"] for record in run.poll_until(1)] == [1]
+    with source(postgres.url, table_whitelist="public.t") as run:
+        assert [record.value["id"] for record in run.poll_until(1)] == [2]
+    with pytest.raises(ConnectError, match="t could be public.t or s.t|t could be s.t or public.t"):
+        source(postgres.url, table_whitelist="t").__enter__()
+
+
+def test_a_jdbc_url_with_user_and_options(postgres: Database) -> None:
+    parts = urlsplit(postgres.url)
+    postgres.run("CREATE SCHEMA s", "CREATE TABLE s.t (id INT NOT NULL)", "INSERT INTO s.t VALUES (1)")
+    url = (
+        f"jdbc:postgresql://{parts.hostname}:{parts.port}{parts.path}?user=postgres&ApplicationName=me&currentSchema=s"
+    )
+    with source(url, query="SELECT * FROM t", topic_prefix="q") as run:
+        assert [record.value["id"] for record in run.poll_until(1)] == [1]
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"connection_user": "nobody_here"}, 'role "nobody_here" does not exist'),
+        ({"connection_url": "jdbc:postgresql://127.0.0.1:1/db"}, "after 1 tries .*cannot be reached"),
+    ],
+)
+def test_a_login_that_fails_says_why_and_keeps_the_password(
+    postgres: Database, change: dict[str, str], complaint: str
+) -> None:
+    with pytest.raises(ConnectError, match=complaint) as refused:
+        source(postgres.url, connection_password="s3cret", **change).__enter__()
+    assert "s3cret" not in str(refused.value)
+    assert not isinstance(refused.value, RetriableError)
+
+
+def test_a_database_that_is_not_there_fails_at_once(postgres: Database) -> None:
+    url = urlsplit(postgres.url)._replace(path="/nowhere").geturl()
+    with pytest.raises(ConnectError, match='database "nowhere" does not exist'):
+        source(url).__enter__()
+
+
+def test_a_source_goes_on_after_its_session_was_ended(postgres: Database) -> None:
+    postgres.run("CREATE TABLE items (id INT NOT NULL)", "INSERT INTO items SELECT generate_series(1, 1000)")
+    with source(postgres.url, batch_max_rows="100") as run:
+        found = run.poll_until(300)
+        end_sessions(postgres)  # in the middle of a round
+        found += run.poll_until(700)
+    assert [record.value["id"] for record in found] == list(range(1, 1001))
+
+
+def test_a_sink_puts_again_after_its_session_was_ended(postgres: Database) -> None:
+    with sink(postgres.url, insert_mode="upsert", pk_mode="record_value", pk_fields="id") as run:
+        run.put([run.record({"id": 1}, ROW)])
+        end_sessions(postgres)
+        batch = [run.record({"id": number}, ROW) for number in (2, 3)]
+        with pytest.raises(RetriableError):
+            run.put(batch)
+        run.put_until_done(batch)
+        assert run.context.timeouts == [10]
+    assert postgres.rows("SELECT id FROM orders ORDER BY id") == [(1,), (2,), (3,)]
+
+
+def test_a_sink_gives_up_after_max_retries(postgres: Database) -> None:
+    with sink(postgres.url, max_retries="1") as run:
+        batch = [run.record({"id": 1}, ROW)]
+        for error in (RetriableError, ConnectError):
+            run.task._disconnect()
+            run.task._url = run.task._url.__class__(dialect="postgresql", text="", host="127.0.0.1", port=1, user="x")
+            with pytest.raises(
+                error, match="gave up after 1 retries" if error is ConnectError else "cannot be reached"
+            ):
+                run.put(batch)

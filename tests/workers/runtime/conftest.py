@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kconnect_workers.runtime.environment import Environment, EnvironmentSettings
+from kconnect_workers.runtime.environment import Environment, EnvironmentSettings, OffsetBackend
 from services.processes import ServiceProcess
 from services.stage import Kafka, MakeEnvironment, Statuses
 
@@ -54,7 +54,9 @@ def environment(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(PLUGINS), os.environ.get("PYTHONPATH", "")]))
 
     @contextlib.asynccontextmanager
-    async def make(worker_props: dict[str, str] | None = None, **settings: float) -> AsyncIterator[Environment]:
+    async def make(
+        worker_props: dict[str, str] | None = None, offsets: OffsetBackend | None = None, **settings: float
+    ) -> AsyncIterator[Environment]:
         props = {
             "bootstrap.servers": log_address,
             "key.converter": "org.apache.kafka.connect.storage.StringConverter",
@@ -64,7 +66,9 @@ def environment(
             "offset.flush.interval.ms": "200",
             **(worker_props or {}),
         }
-        made = Environment(props, statuses, folder=tmp_path / "processes", settings=EnvironmentSettings(**settings))
+        made = Environment(
+            props, statuses, folder=tmp_path / "processes", settings=EnvironmentSettings(**settings), offsets=offsets
+        )
         await made.start()
         try:
             yield made

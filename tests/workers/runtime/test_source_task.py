@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -176,3 +177,58 @@ def test_records_pass_the_transforms_and_dropped_ones_count_as_done(
 
     run(scenario())
     assert numbers(kafka, f"{topic}-routed") == list(range(10))
+
+
+class OffsetsInMemory:
+    """An OffsetBackend, as a worker with an offsets file is one."""
+
+    def __init__(self) -> None:
+        self.entries: dict[bytes, bytes] = {}
+
+    async def read(self, connector: str) -> list[tuple[bytes, bytes]]:
+        return list(self.entries.items())
+
+    async def write(self, entries: Sequence[tuple[bytes, bytes | None]]) -> None:
+        self.entries.update((key, value) for key, value in entries if value is not None)
+
+
+def test_offsets_may_be_kept_by_the_worker_and_keys_keep_their_bytes(
+    environment: MakeEnvironment, kafka: Kafka, topic: str
+) -> None:
+    """The key is another's: JSON with spaces."""
+    offsets = OffsetsInMemory()
+    theirs = b'["counter", {"stream": 0}]'
+    offsets.entries = {theirs: b'{"n": 99}', b"nonsense": b"{}", b'["other",{"stream":0}]': b'{"n":5}'}
+
+    async def scenario() -> None:
+        async with environment(offsets=offsets) as env:
+            await count(env, topic, limit="150")
+            await eventually(lambda: env.tasks()[TASK].stats.records_out == 50)
+
+    run(scenario())
+    assert numbers(kafka, topic) == list(range(100, 150))
+    assert offsets.entries[theirs] == b'{"n":149}'
+    assert len(offsets.entries) == 3
+
+
+def test_a_record_that_the_log_refuses_fails_the_task_and_no_offset_passes_it(
+    environment: MakeEnvironment, statuses: Statuses, kafka: Kafka, topic: str, tmp_path: Path
+) -> None:
+    """Records of stream 0 go to a partition that there is not; those of stream 1 are acknowledged."""
+    kafka.create(topic)
+
+    async def scenario() -> None:
+        async with environment({"offset.flush.interval.ms": "60000"}) as env:
+            await count(env, topic, limit="50", streams="2", lost__stream="0")
+            await eventually(lambda: statuses.last(TASK) is State.FAILED)
+            told = (statuses.traces[str(TASK)] or "").splitlines()[0]
+            for words in ("counter-0", "KAFKA_PRODUCE", topic, "Unknown partition"):
+                assert words in told
+        assert stored(kafka, tmp_path) == {b'["counter",{"stream":1}]': b'{"n":49}'}
+        async with environment() as env:
+            await count(env, topic, limit="50", streams="2")
+            await eventually(lambda: env.tasks()[TASK].stats.records_out == 50)
+
+    run(scenario())
+    assert numbers(kafka, topic, 0) == list(range(50))
+    assert numbers(kafka, topic, 1) == list(range(50))

@@ -94,9 +94,11 @@ class ErrorHandler:
     def failed(self, failure: Failure) -> Future[None] | None:
         """Tolerate the failure, and return when its report will be stored (None: nothing to wait for); or raise the
         ConnectError that ends the task."""
-        self.failures += 1
         if not self._policy.tolerate_all:
-            raise self.fatal(failure) from failure.error
+            raise ConnectError(
+                f"{self.fatal(failure)} (errors.tolerance=all would pass over such records)"
+            ) from failure.error
+        self.failures += 1
         self.skipped += 1
         if self._policy.log_enabled:
             shown = f" {failure.shown}" if self._policy.log_messages and failure.shown else ""
@@ -104,12 +106,9 @@ class ErrorHandler:
         return None if self._reporter is None else self._reporter.report(failure)
 
     def fatal(self, failure: Failure) -> ConnectError:
-        """The error that ends the task because of `failure`."""
-        return ConnectError(
-            f"{self._describe(failure)} (errors.tolerance=all would pass over such records)"
-            if not self._policy.tolerate_all
-            else self._describe(failure)
-        )
+        """The error that ends the task because of `failure`, whatever is tolerated."""
+        self.failures += 1
+        return ConnectError(self._describe(failure))
 
     def retry(self, operation: Callable[[], T], error: RetriableError) -> T:
         """`operation` has just raised `error`: call it again, with growing pauses, until it succeeds or raises

@@ -154,7 +154,6 @@ class WorkerSourceTask:
 
     def _commit_offsets(self, timeout_s: float) -> None:
         """Store what is eligible, and tell the task. A failure is told, and tried again at the next interval."""
-        self._sender.serve()
         eligible = self._sender.tracker.eligible()
         if eligible:
             try:

@@ -12,5 +12,6 @@ def register_connectors() -> list[Plugin]:
         Plugin("testing_plugins.collecting:CollectingSink", kind="sink"),
         Plugin("testing_plugins.bad:BadSource", kind="source"),
         Plugin("testing_plugins.bad:BadSink", kind="sink"),
+        Plugin("testing_plugins.restless:RestlessSource", kind="source"),
         Plugin("testing_plugins.unimportable:UnimportableSource", kind="source"),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -190,6 +190,20 @@ def test_deleted_records_are_gone_and_stay_gone(broker: EmbeddedLog) -> None:
     source = consumer(broker, "g")
     source.subscribe(["t"])
     assert [m.value() for m in consume(source, 4)] == [b"6", b"7", b"8", b"9"]
+    source.close()
+
+
+def test_offsets_go_with_their_topic(broker: EmbeddedLog) -> None:
+    produce(broker, "t", [b"x"])
+    source = consumer(broker, "g")
+    source.commit(offsets=[TopicPartition("t", 0, 1)], asynchronous=False)
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+    admin.delete_topics(["t"])["t"].result(10)
+    produce(broker, "t", [b"another"])
+    assert source.committed([TopicPartition("t", 0)], 10)[0].offset == OFFSET_INVALID
+    broker.kill()
+    broker.restart()
+    assert source.committed([TopicPartition("t", 0)], 10)[0].offset == OFFSET_INVALID
     source.close()
 
 

@@ -70,6 +70,19 @@ def test_a_newer_format_is_refused(broker: EmbeddedLog) -> None:
     assert "data format 99" in refusal(broker.data)
 
 
+def test_a_damaged_catalog_is_refused_and_the_synced_points_stay(broker: EmbeddedLog) -> None:
+    with RawClient(broker.bootstrap_servers) as client:
+        client.create_topic("a")
+        client.create_topic("z")
+        client.produce(batch_of(b"x"), topic="a")
+    broker.stop()
+    checkpoint = (broker.data / "recovery-point-offset-checkpoint").read_text()
+    assert "a 0 1" in checkpoint
+    (broker.data / "catalog" / "z.json").write_text('{"name": 5}')
+    assert str(broker.data / "catalog" / "z.json") in refusal(broker.data)
+    assert (broker.data / "recovery-point-offset-checkpoint").read_text() == checkpoint
+
+
 def test_the_folder_of_something_else_is_refused_and_untouched(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
     mode = tmp_path.stat().st_mode

@@ -46,8 +46,18 @@ class Call:
 
     def answer(self, message: Message) -> None:
         """Send the response, from the loop's thread; of no effect once the client is gone."""
-        if self.exchange.connection.is_open:
-            self.exchange.send(response_frame(self._api_key, self.version, self._correlation_id, message))
+        connection = self.exchange.connection
+        if not connection.is_open:
+            return
+        try:
+            frame = response_frame(self._api_key, self.version, self._correlation_id, message)
+        except ProtocolError:
+            _LOG.exception(
+                "dropped the client at %s: a fault in the log itself, please report it", connection.peer_host
+            )
+            connection.close()
+            return
+        self.exchange.send(frame)
 
     def end_silently(self) -> None:
         """Send nothing, as Produce with acks=0 wants it."""

@@ -100,17 +100,26 @@ class Syncer:
                 partition.end_sync(ticket)
         finished, self._running = self._running or [], None
         for done in finished:
-            done()
+            try:
+                done()
+            except Exception:
+                _LOG.exception("a fault in the log itself, please report it")
         if self._waiting and self._running is None:
             self._running = []
             self._begin()
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            job()
+            try:
+                job()
+            except Exception:
+                _LOG.exception("a fault in the log itself, please report it")
 
     def close(self, partitions: Iterable[Partition]) -> None:
-        """End the thread, then sync what is still unsynced of `partitions` in this one. Raises OSError."""
+        """End the thread, then sync what is still unsynced of `partitions` in this one. Raises OSError.
+
+        May be called twice.
+        """
         self._jobs.put(None)
         self._thread.join()
         # What the thread has synced without being heard is synced once more: that costs next to nothing.

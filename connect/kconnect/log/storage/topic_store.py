@@ -35,6 +35,7 @@ class TopicStore:
         self._data_dir = data_dir
         self._catalog = Catalog(data_dir.path / "catalog")
         self._on_dirty = on_dirty
+        self._is_open = False
 
     def open(self) -> None:
         """Open every partition, recovering what a crash left. Raises DataDirError, OSError."""
@@ -62,6 +63,7 @@ class TopicStore:
                     _LOG.error(partition.offline)
         # From here on what is written makes the last orderly end history.
         marker.unlink(missing_ok=True)
+        self._is_open = True
 
     def _enter(self, entry: TopicEntry) -> Topic:
         config = TopicConfig.of(entry.configs)
@@ -164,6 +166,12 @@ class TopicStore:
 
     def close(self) -> None:
         """Give back all files; where everything is synced, mark the end as an orderly one."""
+        if self._is_open:
+            self._mark_end()
+        for partition in self.partitions():
+            partition.abandon()
+
+    def _mark_end(self) -> None:
         orderly = all(p.offline or p.recovery_point == p.log_end_offset for p in self.partitions())
         for partition in self.partitions():
             partition.save_helpers()
@@ -176,5 +184,3 @@ class TopicStore:
             _LOG.warning(
                 "%s: the end cannot be marked, the next start will recover: %s", self._data_dir.path, e.strerror
             )
-        for partition in self.partitions():
-            partition.abandon()

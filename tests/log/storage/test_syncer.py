@@ -1,0 +1,86 @@
+"""Syncing in groups, off the loop."""
+
+from __future__ import annotations
+
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kconnect.log.protocol.records import Record, build_batch
+from kconnect.log.storage.partition import Partition
+from kconnect.log.storage.syncer import Syncer
+from kconnect.log.topic_config import TopicConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+class Loop:
+    """The loop's side: calls wait here until the test lets them run."""
+
+    def __init__(self) -> None:
+        self.calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self.syncer = Syncer(self.calls.put)
+
+    def run_one(self) -> None:
+        self.calls.get(timeout=30)()
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    loop = Loop()
+    yield loop
+    loop.syncer.close([])
+
+
+def partition(loop: Loop, folder: Path, topic: str, **configs: str) -> Partition:
+    folder = folder / f"{topic}-0"
+    folder.mkdir()
+    opened = Partition(topic, 0, folder, TopicConfig.of(configs), loop.syncer.mark_dirty)
+    opened.open(recovery_point=0, log_start_offset=0, clean=True)
+    return opened
+
+
+def append(to: Partition) -> None:
+    to.append(memoryview(build_batch([Record(0, -1, None, b"x")])))
+
+
+def test_a_sync_takes_all_older_data_along(loop: Loop, tmp_path: Path) -> None:
+    data = partition(loop, tmp_path, "data")
+    offsets = partition(loop, tmp_path, "__consumer_offsets", **{"flush.messages": "1"})
+    append(data)
+    append(offsets)
+    done: list[tuple[int, int, int]] = []
+    loop.syncer.sync(lambda: done.append((data.recovery_point, offsets.recovery_point, offsets.high_watermark)))
+    assert done == []
+    loop.run_one()  # the sync begins
+    loop.run_one()  # the sync has ended
+    assert done == [(1, 1, 1)]
+    data.abandon()
+    offsets.abandon()
+
+
+def test_what_is_asked_for_during_a_sync_is_done_by_one_more(loop: Loop, tmp_path: Path) -> None:
+    topic = partition(loop, tmp_path, "t")
+    done: list[tuple[str, int]] = []
+    append(topic)
+    loop.syncer.sync(lambda: done.append(("first", topic.recovery_point)))
+    loop.run_one()
+    for name in ("second", "third"):
+        append(topic)
+        loop.syncer.sync(lambda name=name: done.append((name, topic.recovery_point)))
+    loop.run_one()
+    assert done == [("first", 1)]
+    loop.run_one()
+    assert done == [("first", 1), ("second", 3), ("third", 3)]
+    topic.abandon()
+
+
+def test_closing_syncs_what_is_left_and_may_be_repeated(loop: Loop, tmp_path: Path) -> None:
+    topic = partition(loop, tmp_path, "t")
+    append(topic)
+    loop.syncer.close([topic])
+    assert topic.recovery_point == 1
+    topic.abandon()

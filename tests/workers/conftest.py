@@ -134,6 +134,7 @@ class Workbench:
         self.herder = Herder("127.0.0.1:8083", self.stores)
         self.environment.listener = self.herder
         await self.herder.start(self.environment)
+        self.herder.run_stored()
         await self.settle()
         return self.herder
 

@@ -105,8 +105,9 @@ class StandaloneWorker:
         self._stops: list[Callable[[], Awaitable[None]]] = []
 
     async def start(self, given: Sequence[GivenConnector] = ()) -> None:
-        """Returns when REST answers and the `given` connectors are stored. ConnectError when something is in the way;
-        `stop` ends what has been started then."""
+        """Returns when REST answers. Stored connectors begin to run, but for those that were given on the command line
+        before and are not `given` now. ConnectError when something is in the way; `stop` ends what has been started
+        then."""
         for line in self.config.unknown_keys():
             _logger.warning("%s", line)
         self._bind_rest()
@@ -116,11 +117,15 @@ class StandaloneWorker:
             await self._start_log()
         finally:
             await imported
-        stores = await self._open_stores()
-        command_line = CommandLine(self.folder / "command-line.json")
-        await self._start_herder(stores, command_line, given)
+        stores = self._open_stores()
+        self._command_line = CommandLine(self.folder / "command-line.json")
+        await self._start_herder(stores, given)
         self._start_rest(stores)
-        await command_line.run(self.herder, given)
+        self.herder.run_stored()
+
+    async def run(self, given: Sequence[GivenConnector]) -> None:
+        """Store and run what the command line gives. ConfigError, naming the connector, for one that is refused."""
+        await self._command_line.run(self.herder, given)
 
     async def stop(self) -> None:
         """Herder (which then starts nothing any more), tasks, REST, stores, log. May be called twice, and after a
@@ -149,9 +154,9 @@ class StandaloneWorker:
         self.bootstrap_servers = self.log.bootstrap_servers
         self.folder = data / "worker"  # only now: the log takes no folder that holds something else
 
-    async def _open_stores(self) -> Stores:
+    def _open_stores(self) -> Stores:
         if self.config.is_embedded:
-            stores = await Stores.in_topics(
+            stores = Stores.in_topics(
                 {"bootstrap.servers": self.bootstrap_servers},
                 configs=self.config.config_storage_topic,
                 statuses=self.config.status_storage_topic,
@@ -160,10 +165,9 @@ class StandaloneWorker:
         else:
             stores = Stores.in_memory(self._offset_file())
         self._stops.append(stores.stop)
-        await stores.start()
         return stores
 
-    async def _start_herder(self, stores: Stores, command_line: CommandLine, given: Sequence[GivenConnector]) -> None:
+    async def _start_herder(self, stores: Stores, given: Sequence[GivenConnector]) -> None:
         from kconnect_workers.herder.herder import Herder
         from kconnect_workers.runtime.environment import Environment, EnvironmentSettings
 
@@ -179,9 +183,10 @@ class StandaloneWorker:
             offsets=None if self.config.is_embedded else stores.offsets,
         )
         self._stops += [self._stop_rest, self.environment.stop]
-        await asyncio.gather(self.environment.start(), self._evict_members())
+        await asyncio.gather(self.environment.start(), stores.start())
+        await self._evict_members()
         self.config.check_plugins(await self.environment.plugins())
-        await command_line.switch_off(self.herder, given)
+        await self._command_line.switch_off(self.herder, given)
         self._stops.append(self.herder.stop)
         await self.herder.start(self.environment)
 
@@ -247,20 +252,26 @@ async def _serve(worker: StandaloneWorker, given: Sequence[GivenConnector], *, s
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
-    waiting = asyncio.create_task(ending.wait())
-    starting = asyncio.create_task(worker.start(given))
+    ended = asyncio.create_task(ending.wait())
+    running = asyncio.create_task(_run(worker, given, show_progress=show_progress))
     try:
-        await asyncio.wait([starting, waiting], return_when=asyncio.FIRST_COMPLETED)
-        if starting.done():
-            await starting
-            _announce(worker)
-            async with Progress(worker.environment.tasks) if show_progress else contextlib.nullcontext():
-                await waiting
+        await asyncio.wait([running, ended], return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            await running
     finally:
-        for task in (starting, waiting):
+        for task in (running, ended):
             task.cancel()
-        await asyncio.gather(starting, waiting, return_exceptions=True)
+        await asyncio.gather(running, ended, return_exceptions=True)
         await worker.stop()
+
+
+async def _run(worker: StandaloneWorker, given: Sequence[GivenConnector], *, show_progress: bool) -> None:
+    """Ends with the ConnectError that is in the way, or never."""
+    await worker.start(given)
+    _announce(worker)
+    await worker.run(given)
+    async with Progress(worker.environment.tasks) if show_progress else contextlib.nullcontext():
+        await asyncio.Event().wait()
 
 
 def _announce(worker: StandaloneWorker) -> None:

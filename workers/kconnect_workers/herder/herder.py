@@ -48,10 +48,13 @@ class Herder:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def start(self, environment: ConnectorEnvironment) -> None:
-        """Run every stored connector. The stores have been started."""
+        """Be ready for requests. The stores have been started."""
         self._environment = environment
         self._plugins = await environment.plugins()
         self._writer.start()
+
+    def run_stored(self) -> None:
+        """Run every stored connector as its target state says."""
         for name in self._statuses.connectors():
             if self._configs.state.config(name) is None:
                 self._writer.remove_connector(name)

@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from kconnect import kafka
 from kconnect.errors import ConnectError
-from kconnect.kafka.settings import known
 
 _SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InternalTopic:
-    name: str
-    partitions: int = 1
-    replication_factor: int = 1
-
-
-def create_topics(client_props: Mapping[str, str], topics: Sequence[InternalTopic]) -> None:
-    """Create those that do not exist. Blocks; ConnectError naming the topic that cannot be created."""
-    admin = kafka.admin(known(client_props, "admin"))
+def create_topics(admin: AdminClient, names: Sequence[str]) -> None:
+    """Create those that do not exist, with one partition on one broker, which is what the embedded log is. Blocks;
+    ConnectError naming the topic that cannot be created."""
     new = [
-        NewTopic(
-            topic.name,
-            num_partitions=topic.partitions,
-            replication_factor=topic.replication_factor,
-            config={"cleanup.policy": "compact"},
-        )
-        for topic in topics
+        NewTopic(name, num_partitions=1, replication_factor=1, config={"cleanup.policy": "compact"}) for name in names
     ]
     for name, outcome in admin.create_topics(new, operation_timeout=_SECONDS, request_timeout=_SECONDS).items():
         try:

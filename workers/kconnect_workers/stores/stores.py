@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -22,27 +22,32 @@ class Stores:
     """Made by `in_topics` or `in_memory`."""
 
     def __init__(
-        self, configs: ConfigStore, statuses: StatusStore, offsets: OffsetStore, logs: TopicLogs | None = None
+        self,
+        configs: ConfigStore,
+        statuses: StatusStore,
+        offsets: OffsetStore,
+        *,
+        logs: TopicLogs | None = None,
+        topics: Sequence[str] = (),
     ) -> None:
         self.configs = configs
         self.statuses = statuses
         self.offsets = offsets
         self._logs = logs
+        self._topics = topics
 
     @classmethod
-    async def in_topics(cls, client_props: Mapping[str, str], *, configs: str, statuses: str, offsets: str) -> Self:
-        """Compacted topics of these names, created if they do not exist. ConnectError when they cannot be used."""
-        from kconnect_workers.stores.internal_topics import InternalTopic, create_topics  # librdkafka
-        from kconnect_workers.stores.topic_log import TopicLogs
+    def in_topics(cls, client_props: Mapping[str, str], *, configs: str, statuses: str, offsets: str) -> Self:
+        """Compacted topics of these names, created when they do not exist."""
+        from kconnect_workers.stores.topic_log import TopicLogs  # librdkafka, which tests without a log do not need
 
-        topics = [InternalTopic(name=name) for name in (configs, statuses, offsets)]
-        await asyncio.to_thread(create_topics, client_props, topics)
         logs = TopicLogs(client_props)
         return cls(
             ConfigStore(logs.opener(configs)),
             StatusStore(logs.opener(statuses)),
             OffsetStore(logs.opener(offsets)),
-            logs,
+            logs=logs,
+            topics=(configs, statuses, offsets),
         )
 
     @classmethod
@@ -51,7 +56,9 @@ class Stores:
         return cls(ConfigStore(MemoryLog), StatusStore(MemoryLog), OffsetStore(partial(OffsetFileLog, offset_file)))
 
     async def start(self) -> None:
-        """Read what is stored."""
+        """Read what is stored. ConnectError when that cannot be done."""
+        if self._logs is not None:
+            await self._logs.create(self._topics)
         await asyncio.gather(self.configs.start(), self.statuses.start())
 
     async def stop(self) -> None:

@@ -7,23 +7,26 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from typing import TypeVar
+from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import admin as admin_module
+from confluent_kafka.admin import AdminClient
 
 from kconnect import kafka
 from kconnect.errors import ConnectError
 from kconnect.kafka.settings import known
 from kconnect_workers.stores.entry_log import Apply, Entry, EntryLog
+from kconnect_workers.stores.internal_topics import create_topics
 
 _logger = logging.getLogger(__name__)
+
+_UNTYPED: Any = admin_module  # it exports OffsetSpec, and does not say so
+_LATEST = _UNTYPED.OffsetSpec.latest()
 
 _POLL_SECONDS = 0.1
 _BATCH = 500
 _BROKER_SECONDS = 30.0
-
-T = TypeVar("T")
 
 _Partition = tuple[str, int]
 
@@ -31,13 +34,15 @@ _Partition = tuple[str, int]
 class TopicLogs:
     """The entry logs of a worker. `client_props` are Java client settings, `bootstrap.servers` among them.
 
-    Belongs to one event loop. The consumer belongs to the reader's thread (it serves one caller at a time, and would
-    keep others waiting for as long as it polls): what is asked of it is put into a queue.
+    Belongs to one event loop. The consumer belongs to the reader's thread: it serves one caller at a time, and would
+    keep others waiting for as long as it polls. Ends are asked for by a client of its own, since on the consumer's
+    connection the answer would wait for that of a fetch.
     """
 
     def __init__(self, client_props: Mapping[str, str]) -> None:
         self._props = dict(client_props)
-        self._questions: queue.SimpleQueue[Callable[[Consumer], None]] = queue.SimpleQueue()
+        self._unread: queue.SimpleQueue[list[TopicPartition]] = queue.SimpleQueue()
+        self._admin: AdminClient | None = None
         self._producer: Producer | None = None
         self._reader: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -49,11 +54,15 @@ class TopicLogs:
         """What a store opens its log with."""
         return lambda apply: _TopicLog(self, topic, apply)
 
+    async def create(self, topics: Sequence[str]) -> None:
+        """Create the topics that do not exist. ConnectError naming one that cannot be created."""
+        await asyncio.to_thread(create_topics, self._open_admin(), topics)
+
     async def stop(self) -> None:
         """Logs end with what they have read. May be called twice."""
         if self._reader is not None:
             self._stopping.set()
-            self._questions.put(lambda _: None)
+            self._unread.put([])
             await asyncio.to_thread(self._reader.join)
         for _, waiter in self._waiters:
             waiter.cancel()
@@ -61,10 +70,13 @@ class TopicLogs:
     async def follow(self, topic: str, apply: Apply) -> None:
         """Apply what is in `topic`, and all that comes; returns when what is there now has been applied."""
         self._applies[topic] = apply
-        await self._reached(await self._ask(partial(_assign, topic=topic), f"topic {topic} cannot be read"))
+        ends = await asyncio.to_thread(_ends, self._open_admin(), topic)
+        self._start_reader()
+        self._unread.put([TopicPartition(*partition, 0) for partition in ends])
+        await self._reached(ends)
 
     async def read_to_end(self, topic: str) -> None:
-        await self._reached(await self._ask(partial(_ends, topic=topic), f"topic {topic} cannot be read"))
+        await self._reached(await asyncio.to_thread(_ends, self._open_admin(), topic))
 
     async def append(self, topic: str, entries: Sequence[Entry]) -> None:
         """Returns when every entry is acknowledged by the broker and applied here."""
@@ -90,25 +102,7 @@ class TopicLogs:
     def _has_reached(self, ends: Mapping[_Partition, int]) -> bool:
         return all(self._positions.get(partition, 0) >= end for partition, end in ends.items())
 
-    async def _ask(self, question: Callable[[Consumer], T], failure: str) -> T:
-        """Have the reader's thread ask the consumer. ConnectError, beginning with `failure`, when that fails."""
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[T] = loop.create_future()
-
-        def ask(consumer: Consumer) -> None:
-            try:
-                result = question(consumer)
-            except KafkaException as e:
-                error = ConnectError(f"{failure}: {e.args[0].str()}")
-                loop.call_soon_threadsafe(_settle, answer, lambda: answer.set_exception(error))
-            else:
-                loop.call_soon_threadsafe(_settle, answer, lambda: answer.set_result(result))
-
-        self._start_reader(loop)
-        self._questions.put(ask)
-        return await answer
-
-    def _start_reader(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _start_reader(self) -> None:
         if self._reader is None:
             consumer = kafka.consumer(
                 {
@@ -119,8 +113,14 @@ class TopicLogs:
                 },
                 logger=_logger,
             )
+            loop = asyncio.get_running_loop()
             self._reader = threading.Thread(target=self._read, args=(consumer, loop), name="topic-logs", daemon=True)
             self._reader.start()
+
+    def _open_admin(self) -> AdminClient:
+        if self._admin is None:
+            self._admin = kafka.admin(known(self._props, "admin"), logger=_logger)
+        return self._admin
 
     def _open_producer(self) -> Producer:
         if self._producer is None:
@@ -130,8 +130,8 @@ class TopicLogs:
     def _read(self, consumer: Consumer, loop: asyncio.AbstractEventLoop) -> None:
         """The reader's thread."""
         while not self._stopping.is_set():
-            if not self._questions.empty() or not consumer.assignment():
-                self._questions.get()(consumer)
+            if not self._unread.empty() or not consumer.assignment():
+                consumer.incremental_assign(self._unread.get())
                 continue
             first = consumer.poll(_POLL_SECONDS)
             if first is not None:
@@ -182,27 +182,19 @@ class _TopicLog:
         """The reader is shared: `TopicLogs.stop` ends it."""
 
 
-def _assign(consumer: Consumer, topic: str) -> dict[_Partition, int]:
-    """Read `topic` from its start; its ends as they are now, by partition."""
-    metadata = consumer.list_topics(topic, timeout=_BROKER_SECONDS).topics[topic]
-    if metadata.error is not None:
-        raise KafkaException(metadata.error)
-    consumer.incremental_assign([TopicPartition(topic, partition, 0) for partition in metadata.partitions])
-    return _ends(consumer, topic)
-
-
-def _ends(consumer: Consumer, topic: str) -> dict[_Partition, int]:
-    ends = {}
-    for assigned in consumer.assignment():
-        if assigned.topic == topic:
-            _, high = consumer.get_watermark_offsets(assigned, timeout=_BROKER_SECONDS)
-            ends[topic, assigned.partition] = high
-    return ends
-
-
-def _settle(answer: asyncio.Future[T], settle: Callable[[], None]) -> None:
-    if not answer.done():  # nobody waits any more
-        settle()
+def _ends(admin: AdminClient, topic: str) -> dict[_Partition, int]:
+    """The ends of a topic's partitions as they are now. ConnectError when they cannot be had."""
+    try:
+        metadata = admin.list_topics(topic, timeout=_BROKER_SECONDS).topics[topic]
+        if metadata.error is not None:
+            raise KafkaException(metadata.error)
+        wanted = {TopicPartition(topic, partition): _LATEST for partition in metadata.partitions}
+        found = admin.list_offsets(
+            wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_BROKER_SECONDS
+        )
+        return {(topic, asked.partition): answer.result(_BROKER_SECONDS).offset for asked, answer in found.items()}
+    except KafkaException as e:
+        raise ConnectError(f"topic {topic} cannot be read: {e.args[0].str()}") from e
 
 
 def _produce(producer: Producer, topic: str, entries: Sequence[Entry]) -> dict[_Partition, int]:

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from typing import cast
 
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from kconnect_workers.runtime.environment import Environment
 from kconnect_workers.states import State, TargetState, TaskId
@@ -69,7 +71,8 @@ class Kafka:
 
     def headers(self, topic: str) -> list[dict[str, bytes]]:
         """The headers of every message of a topic."""
-        return [dict(message.headers() or []) for message in self.messages(topic)]
+        # As pairs, whatever its annotation says of dicts.
+        return [dict(cast("list[tuple[str, bytes]]", message.headers() or [])) for message in self.messages(topic)]
 
     def read(self, topic: str) -> list[tuple[bytes | None, bytes | None]]:
         """Every key and value of a topic that are there now, partition by partition."""
@@ -89,7 +92,7 @@ class Kafka:
                     for message in consumer.consume(500, 0.1):
                         if message.error() is None:
                             found.append(message)
-                            position = message.offset() + 1
+                            position = (message.offset() or 0) + 1
             return found
         finally:
             consumer.close()

@@ -22,6 +22,8 @@ async def start_good(env: Environment, topic: str) -> None:
     [
         ("start", "raise", ["bad-0", "BadSourceTask.start raised ValueError: no good in start"]),
         ("poll", "raise", ["bad-0", "BadSourceTask.poll raised ValueError: no good in poll"]),
+        ("poll", "generator", ["bad-0", "BadSourceTask.poll returned a generator"]),
+        ("poll", "nonsense", ["bad-0", "what testing_plugins.bad.BadSourceTask.poll returned cannot be sent"]),
         ("poll", "exit", ["bad-0", "BadSourceTask.poll raised SystemExit: 7"]),
         ("poll", "abort", ["bad-0", "killed by signal 6 (SIGABRT)", "last words on stderr"]),
         ("poll", "segfault", ["bad-0", "killed by signal 11 (SIGSEGV)"]),
@@ -69,6 +71,17 @@ def test_a_connector_that_raises_says_so(environment: MakeEnvironment, statuses:
                 await env.task_configs("bad", 1)
             expected = State.FAILED if where == "connector.start" else State.RUNNING
             await eventually(lambda: statuses.last("bad") is expected)
+
+    run(scenario())
+
+
+def test_task_configs_have_to_be_strings(environment: MakeEnvironment) -> None:
+    async def scenario() -> None:
+        async with environment() as env:
+            props = {"name": "bad", "connector.class": "BadSource", "bad.at": "task_configs", "bad.how": "numbers"}
+            await env.start_connector("bad", props, TargetState.STARTED)
+            with pytest.raises(ConnectError, match=r"BadSource\.task_configs returned 'port': 1"):
+                await env.task_configs("bad", 1)
 
     run(scenario())
 

@@ -170,3 +170,39 @@ def test_tasks_end_when_the_lease_is_not_renewed(worker: subprocess.Popen[str]) 
         assert poll_until(lambda: gone(task), timeout=30)
     finally:
         os.kill(worker.pid, signal.SIGCONT)
+
+
+def test_plugins_that_were_installed_meanwhile_are_seen_after_a_refresh(
+    environment: MakeEnvironment, statuses: Statuses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.setenv("PYTHONPATH", f"{site}{os.pathsep}{os.environ['PYTHONPATH']}")
+
+    def install() -> None:
+        (site / "late_plugin.py").write_text(
+            "from kconnect.hookspecs import hookimpl\n"
+            "from kconnect.plugins import Plugin\n\n\n"
+            "@hookimpl\n"
+            "def register_connectors():\n"
+            "    return [Plugin('testing_plugins.counting:CountingSource', aliases=('Late',), kind='source')]\n"
+        )
+        info = site / "late-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: late\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text("[kconnect]\nlate = late_plugin\n")
+
+    async def scenario() -> None:
+        async with environment() as env:
+            await start(env, "one", connector__class="CountingSource", topic="refreshed", limit="0")
+            await eventually(lambda: statuses.last(ONE) is State.RUNNING)
+            assert "late" not in {info.distribution for info in (await env.plugins()).infos}
+            pid, zygote = env.tasks()[ONE].pid, env.zygote_pid
+            install()
+            await env.refresh_plugins()
+            assert "late" in {info.distribution for info in (await env.plugins()).infos}
+            assert (env.tasks()[ONE].pid, env.zygote_pid != zygote) == (pid, True)
+            await env.stop_tasks([ONE])
+            assert statuses.states["one-0"] == [State.RUNNING, State.UNASSIGNED]
+
+    run(scenario())

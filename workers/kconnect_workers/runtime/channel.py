@@ -24,6 +24,8 @@ M = TypeVar("M", bound=Message)
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
 _MAX_FDS = 16
+CLOSED = "closed by the other end"
+"""The reason for an orderly end."""
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -176,6 +178,9 @@ class AsyncChannel(Generic[M]):
             except BlockingIOError:
                 self._loop.add_writer(self._sock, self._flush)
                 return
+            except (BrokenPipeError, ConnectionResetError):
+                self._unsent.clear()  # what it said last may still be there to be read, and then the end
+                break
             except OSError as e:
                 self._end(str(e))
                 return
@@ -187,11 +192,13 @@ class AsyncChannel(Generic[M]):
             data = self._sock.recv(_CHUNK)
         except BlockingIOError:
             return
+        except ConnectionResetError:
+            data = b""
         except OSError as e:
             self._end(str(e))
             return
         if not data:
-            self._end("closed by the other end")
+            self._end(CLOSED)
             return
         try:
             for message in self._decoder.feed(data):

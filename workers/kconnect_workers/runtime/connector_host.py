@@ -11,10 +11,11 @@ from kconnect.connector import Connector
 from kconnect.errors import ConnectError
 from kconnect.source import SourceConnector
 from kconnect_workers.runtime import messages
+from kconnect_workers.runtime.channel import encode_frame
 from kconnect_workers.runtime.host import Host, trace_of
 from kconnect_workers.runtime.messages import RunConnector, ToHost
 from kconnect_workers.runtime.offsets import OffsetLog, Offsets, WorkerOffsets
-from kconnect_workers.runtime.plugin_call import plugin_call
+from kconnect_workers.runtime.plugin_call import name_of, plugin_call
 from kconnect_workers.runtime.plugin_loader import PluginLoader
 from kconnect_workers.runtime.task_assembly import DEFAULT_OFFSETS_TOPIC, offset_topic
 from kconnect_workers.states import State, TargetState
@@ -122,9 +123,21 @@ class ConnectorHost:
         try:
             with plugin_call(type(connector), "task_configs", self._owner):
                 configs = [dict(config) for config in connector.task_configs(request.max_tasks)]
+            self._check_texts(connector, configs)
+            answer = messages.TaskConfigs(request=request.request, configs=configs)
+            encode_frame(answer)
         except ConnectError as e:
             return messages.TaskConfigs(request=request.request, error=trace_of(e))
-        return messages.TaskConfigs(request=request.request, configs=configs)
+        return answer
+
+    def _check_texts(self, connector: Connector[Any], configs: list[dict[str, Any]]) -> None:
+        for config in configs:
+            for key, value in config.items():
+                if not (isinstance(key, str) and isinstance(value, str)):
+                    raise ConnectError(
+                        f"{self._owner}: {name_of(type(connector))}.task_configs returned {key!r}: {value!r}, and keys "
+                        "and values have to be strings"
+                    )
 
 
 class _Context:

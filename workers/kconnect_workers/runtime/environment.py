@@ -112,8 +112,10 @@ class Environment:
             self._plugins = None
             raise
 
-    def refresh_plugins(self) -> None:
-        """Have the plugins listed anew when they are asked for next: something was installed."""
+    async def refresh_plugins(self) -> None:
+        """Something was installed: connectors and tasks that start from now on see it, and plugins are listed anew
+        when they are asked for next. ConnectError when a zygote cannot be started with it."""
+        await self._nursery.renew_zygote()
         self._plugins = None
 
     async def plugin_config(self, name: str, kind: PluginKind | None = None) -> list[ConfigKeyInfo]:

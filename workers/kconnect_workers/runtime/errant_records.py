@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from kconnect.record import SinkRecord
 from kconnect_workers.runtime.consumed_message import ConsumedMessage
 from kconnect_workers.runtime.error_handling import ErrorHandler, Failure, Stage
+from kconnect_workers.runtime.plugin_call import name_of
 
 
 class WorkerErrantRecordReporter:
@@ -31,7 +32,7 @@ class WorkerErrantRecordReporter:
         report = self._errors.failed(
             Failure(
                 stage=Stage.TASK_PUT,
-                executing_class=f"{self._plugin.__module__}.{self._plugin.__qualname__}",
+                executing_class=name_of(self._plugin),
                 error=error,
                 where=f"{place[0]}-{place[1]}@{place[2]}",
                 shown=repr(record),

@@ -27,6 +27,7 @@ from kconnect_workers.states import State
 
 _PATIENCE_S = 60.0
 OFFSETS_TIMEOUT_S = 60.0
+_MAX_TRACE = 100_000
 
 
 class Resident(Protocol):
@@ -73,7 +74,10 @@ class Host:
             os._exit(ExitCode.WORKER_GONE)
 
     def report(self, state: State, trace: str | None = None) -> None:
-        self.send(messages.StateChanged(state=state.name, trace=trace))
+        shown = (
+            trace if trace is None or len(trace) <= _MAX_TRACE else f"{trace[:_MAX_TRACE]}\n… ({len(trace)} characters)"
+        )
+        self.send(messages.StateChanged(state=state.name, trace=shown))
 
     def read_offsets(self, connector: str) -> list[tuple[bytes, bytes | None]]:
         """The connector's offsets that the worker keeps. ConnectError when it cannot tell."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from kconnect_workers.runtime.channel import AsyncChannel
+from kconnect_workers.runtime.channel import CLOSED, AsyncChannel
 from kconnect_workers.runtime.host_output import LogReader, StderrTail
 from kconnect_workers.runtime.lease import describe_exit
 from kconnect_workers.runtime.messages import FromHost, Message, ToHost
@@ -29,9 +29,13 @@ class Exit:
 
     status: int | None
     stderr: str
+    broken: str = ""
+    """Why the worker could not go on with it, where that is the reason."""
 
     @property
     def reason(self) -> str:
+        if self.broken:
+            return f"killed by the worker: {self.broken}"
         return "ended, nobody knows how" if self.status is None else describe_exit(self.status)
 
     @property
@@ -60,7 +64,6 @@ class HostProcess:
         self._logs = logs
         self._stderr = stderr
         self._watcher: asyncio.Task[None] | None = None
-        self._channel_closed = asyncio.Event()
 
     @classmethod
     async def launch(
@@ -89,13 +92,12 @@ class HostProcess:
             their_log.close()
             os.close(their_stderr)
         registry.add(pid)
-        closed = asyncio.Event()
+        closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         channel: AsyncChannel[FromHost] = AsyncChannel(
-            control, FromHost, on_message=on_message, on_closed=lambda _reason: closed.set()
+            control, FromHost, on_message=on_message, on_closed=closed.set_result
         )
         host = cls(pid, zygote, registry, channel, LogReader(log_reader, context), StderrTail(stderr_reader, context))
-        host._channel_closed = closed
-        host._watcher = asyncio.create_task(host._watch(exit_status))
+        host._watcher = asyncio.create_task(host._watch(exit_status, closed))
         channel.send(run)
         return host
 
@@ -109,18 +111,19 @@ class HostProcess:
             with contextlib.suppress(ProcessLookupError):  # ours since its zygote died, and not reaped yet
                 os.killpg(self.pid, signal.SIGKILL)
 
-    async def _watch(self, exit_status: asyncio.Future[int]) -> None:
-        closed = asyncio.create_task(self._channel_closed.wait())
+    async def _watch(self, exit_status: asyncio.Future[int], closed: asyncio.Future[str]) -> None:
         ends: set[asyncio.Future[Any]] = {closed, exit_status}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        broken = closed.result() if closed.done() and closed.result() != CLOSED else ""
+        if broken:
+            self.kill()
         status = await self._status(exit_status)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(closed, _LAST_WORDS_S)  # what it said before it died is still in the socket
+        await asyncio.wait({closed}, timeout=_LAST_WORDS_S)  # what it said before it died is still in the socket
         self._channel.close()
         self._logs.drain()
         self._stderr.drain()
         self._registry.remove(self.pid)
-        self.exited.set_result(Exit(status, self._stderr.text))
+        self.exited.set_result(Exit(status, self._stderr.text, broken))
 
     async def _status(self, exit_status: asyncio.Future[int]) -> int | None:
         """From the zygote; from the system when the zygote died and left its children to us."""

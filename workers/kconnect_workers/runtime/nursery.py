@@ -91,6 +91,21 @@ class Nursery:
         host.send(self._renewal())
         return host
 
+    async def renew_zygote(self) -> None:
+        """Have a new zygote, which sees what was installed meanwhile; what the old one forked goes on.
+
+        Raises ConnectError when the new one does not come up; the old one stays then."""
+        old, new = self._zygote, ZygoteClient(self._zygote_died, self._python)
+        try:
+            await new.start()
+        except ConnectError:
+            await new.stop()
+            raise
+        self._zygote = new
+        self._registry.add(new.pid)
+        if old is not None:
+            await self._end_zygote(old)
+
     def broadcast(self, message: Message) -> None:
         """Send to every process."""
         for host in self._hosts:

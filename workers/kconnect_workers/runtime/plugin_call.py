@@ -8,6 +8,11 @@ from collections.abc import Iterator
 from kconnect.errors import ConnectError, RetriableError
 
 
+def name_of(plugin: type) -> str:
+    """The class's name with its module."""
+    return f"{plugin.__module__}.{plugin.__qualname__}"
+
+
 @contextlib.contextmanager
 def plugin_call(plugin: type, method: str, owner: object) -> Iterator[None]:
     """Around one call. `owner` is the connector or task; RetriableError passes as it is, everything else becomes a
@@ -17,6 +22,4 @@ def plugin_call(plugin: type, method: str, owner: object) -> Iterator[None]:
     except RetriableError:
         raise
     except (Exception, SystemExit) as e:
-        raise ConnectError(
-            f"{owner}: {plugin.__module__}.{plugin.__qualname__}.{method} raised {type(e).__name__}: {e}"
-        ) from e
+        raise ConnectError(f"{owner}: {name_of(plugin)}.{method} raised {type(e).__name__}: {e}") from e

@@ -10,6 +10,7 @@ from kconnect.errors import RetriableError
 from kconnect.record import Header, SinkRecord, TimestampType, TopicPartition
 from kconnect_workers.runtime.consumed_message import ConsumedMessage
 from kconnect_workers.runtime.error_handling import ErrorHandler, Failure, Stage
+from kconnect_workers.runtime.plugin_call import name_of
 
 T = TypeVar("T")
 
@@ -213,7 +214,7 @@ class RecordDecoder:
         self._errors.failed(
             Failure(
                 stage=stage,
-                executing_class=f"{plugin.__module__}.{plugin.__qualname__}",
+                executing_class=name_of(plugin),
                 error=error,
                 where=f"{message.topic()}-{message.partition()}@{message.offset()}",
                 shown=f"key {message.key()!r}, timestamp {message.timestamp()[1]}",

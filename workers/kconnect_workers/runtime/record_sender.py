@@ -15,6 +15,7 @@ from kconnect.row_projection import CompiledRows
 from kconnect.schema import Schema
 from kconnect_workers.runtime.delivery import Delivery, DeliveryTracker, partition_key
 from kconnect_workers.runtime.error_handling import ErrorHandler, Failure, Stage
+from kconnect_workers.runtime.plugin_call import name_of
 
 T = TypeVar("T")
 
@@ -316,7 +317,7 @@ class RecordSender:
         """Tolerate, or raise what ends the task."""
         failure = Failure(
             stage=stage,
-            executing_class=f"{plugin.__module__}.{plugin.__qualname__}",
+            executing_class=name_of(plugin),
             error=error,
             where=f"a record for topic {original.topic} from {dict(original.source_partition or {})} "
             f"at {dict(original.source_offset or {})}",

@@ -226,7 +226,7 @@ class WorkerSinkTask:
             return
         try:
             with plugin_call(type(self._task), "pre_commit", self._id):
-                offered = self._task.pre_commit(dict(current))
+                offered = dict(self._task.pre_commit(dict(current)) or {})
         except Exception as e:
             self._commit_failures += 1
             back = self._offsets.rewind()
@@ -236,7 +236,7 @@ class WorkerSinkTask:
             return
         self._store(offered)
 
-    def _store(self, offered: Mapping[TopicPartition, int] | None) -> None:
+    def _store(self, offered: Mapping[TopicPartition, int]) -> None:
         committable = self._offsets.committable(offered)
         if not committable:
             return
@@ -258,6 +258,8 @@ class WorkerSinkTask:
     def on_assigned(self, partitions: Sequence[TopicPartition], committed: Mapping[TopicPartition, int]) -> None:
         self._offsets.assign(partitions, committed)
         self._apply_pauses()
+        self._member_id = self._consumer.member_id
+        self._control.tell(self.stats())  # who the group waits for, should this process be killed now
         log.info("%s: assigned %s", self._id, ", ".join(map(str, partitions)) or "nothing")
         if partitions:
             with plugin_call(type(self._task), "open", self._id):
@@ -289,7 +291,7 @@ class WorkerSinkTask:
         """What cannot be committed any more will be put again, by whoever has the partitions then."""
         try:
             with plugin_call(type(self._task), "pre_commit", self._id):
-                offered = self._task.pre_commit(self._offsets.current(partitions))
+                offered = dict(self._task.pre_commit(self._offsets.current(partitions)) or {})
             self._store(offered)
         except Exception as e:
             self._commit_failures += 1

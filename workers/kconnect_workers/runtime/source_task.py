@@ -15,7 +15,7 @@ from kconnect.source import SourceTask, TransactionContext
 from kconnect_workers.runtime import messages
 from kconnect_workers.runtime.error_handling import ErrorHandler
 from kconnect_workers.runtime.offsets import Offsets
-from kconnect_workers.runtime.plugin_call import plugin_call
+from kconnect_workers.runtime.plugin_call import name_of, plugin_call
 from kconnect_workers.runtime.record_sender import RecordSender, StoppedError
 from kconnect_workers.runtime.task_control import TaskControl
 from kconnect_workers.states import State, TaskId
@@ -127,7 +127,7 @@ class WorkerSourceTask:
             if batch is None:
                 self._sender.serve()
             else:
-                self._sender.send(batch)
+                self._send(batch)
         if time.monotonic() >= self._next_flush:
             self._next_flush = time.monotonic() + self._flush_interval_s
             self._commit_offsets(self._flush_timeout_s)
@@ -144,6 +144,11 @@ class WorkerSourceTask:
             self._retry_s = min(self._retry_s * 2, _LAST_RETRY_S)
             return None
         self._retry_s = _FIRST_RETRY_S
+        if batch is not None and not isinstance(batch, (list, tuple, RowBatch)):
+            raise ConnectError(
+                f"{self._id}: {name_of(type(self._task))}.poll returned a {type(batch).__name__}: "
+                "it has to be a list of SourceRecord, a RowBatch or None"
+            )
         size = 0 if batch is None else len(batch.rows) if isinstance(batch, RowBatch) else len(batch)
         if size == 0:
             if time.monotonic() - began < _EMPTY_POLL_S:
@@ -151,6 +156,16 @@ class WorkerSourceTask:
             return None
         self._polled += size
         return batch
+
+    def _send(self, batch: Sequence[SourceRecord] | RowBatch) -> None:
+        try:
+            self._sender.send(batch)
+        except (ConnectError, StoppedError):
+            raise
+        except Exception as e:
+            raise ConnectError(
+                f"{self._id}: what {name_of(type(self._task))}.poll returned cannot be sent: {type(e).__name__}: {e}"
+            ) from e
 
     def _commit_offsets(self, timeout_s: float) -> None:
         """Store what is eligible, and tell the task. A failure is told, and tried again at the next interval."""

@@ -11,11 +11,19 @@ from kconnect_workers.states import State, TargetState
 
 
 class TaskControl:
-    """Set by the keeper, read by the task's thread. `report` tells the worker of a state, once per change."""
+    """Set by the keeper, read by the task's thread. `report` tells the worker of a state, once per change; `tell` of
+    counters that must not wait for the next second."""
 
-    def __init__(self, target: TargetState, stopping: threading.Event, send_state: Callable[[State], None]) -> None:
+    def __init__(
+        self,
+        target: TargetState,
+        stopping: threading.Event,
+        send_state: Callable[[State], None],
+        tell: Callable[[messages.Stats], None],
+    ) -> None:
         self.target = target
         self.stopping = stopping
+        self.tell = tell
         self._send_state = send_state
         self._reported: State | None = None
         self._on_stop: Callable[[], None] | None = None

@@ -16,7 +16,7 @@ class TaskHost:
     def __init__(self, host: Host, run: RunTask) -> None:
         self._host = host
         self._run = run
-        self._control = TaskControl(TargetState[run.target_state], host.stop_requested, host.report)
+        self._control = TaskControl(TargetState[run.target_state], host.stop_requested, host.report, host.send)
         self._task: WorkerTask | None = None
 
     def run(self) -> None:

@@ -16,7 +16,7 @@ from kconnect.source import SourceConnector, SourceTask
 
 class BadConfig(Config):
     bad_at: str = key(default="", doc="Where to misbehave.")
-    bad_how: str = key(default="raise", doc="raise, hang, exit, abort or segfault.")
+    bad_how: str = key(default="raise", doc="raise, hang, exit, abort, segfault; or what to return.")
 
 
 def misbehave(config: BadConfig, here: str) -> None:
@@ -45,6 +45,8 @@ class BadConnector:
 
     def task_configs(self, max_tasks: int) -> list[dict[str, str]]:
         misbehave(self._config, "task_configs")
+        if self._config.bad_how == "numbers":
+            return [{"port": 1}]  # type: ignore[dict-item]
         return [dict(self.props)] * max_tasks  # type: ignore[attr-defined]
 
     def stop(self) -> None:
@@ -65,6 +67,10 @@ class BadSourceTask(SourceTask[BadConfig]):
 
     def poll(self) -> list[SourceRecord] | None:
         misbehave(self._config, "poll")
+        if self._config.bad_how == "generator":
+            return (record for record in ())  # type: ignore[return-value]
+        if self._config.bad_how == "nonsense":
+            return ["no record"]  # type: ignore[list-item]
         self._idle.wait(0.05)
         return None
 

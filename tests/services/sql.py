@@ -14,11 +14,17 @@ __all__ = ["Database"]
 
 
 class Database:
-    """`url` is what connectors are given. Each call is a transaction of its own."""
+    """`props` are what connectors are given. Each call is a transaction of its own."""
 
     def __init__(self, kind: str, url: str) -> None:
         self.kind = kind
         self.url = url
+
+    @property
+    def props(self) -> dict[str, str]:
+        if self.kind != "sqlalchemy":
+            return {"connection.url": self.url}
+        return {"connection.url": self.url.replace("://", "+psycopg://", 1), "dialect.name": "generic"}
 
     @property
     def is_postgres(self) -> bool:

@@ -152,19 +152,19 @@ def dialect_of(config: ConnectionConfig) -> tuple[Dialect, DatabaseUrl]:
     url = parse_url(config.connection_url).login(config.connection_user, config.connection_password)
     name = config.dialect_name.lower().removesuffix("databasedialect") or url.dialect
     if name == "sqlite":
-        from kconnect_sql import sqlite
+        from kconnect_sql.sqlite import SqliteDialect
 
-        return sqlite.SqliteDialect(), url
+        return SqliteDialect(), url
     if name in ("postgresql", "postgres"):
-        from kconnect_sql import postgres
+        from kconnect_sql.postgres import PostgresDialect
 
-        return postgres.PostgresDialect(), url
+        return PostgresDialect(), url
     try:
-        from kconnect_sql import generic
+        from kconnect_sql.generic import GenericDialect
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"{name} databases are reached through SQLAlchemy, which is not installed",
             key="dialect.name" if config.dialect_name else "connection.url",
             suggestion="pip install 'kconnect-sql[sqlalchemy]' and the database's driver",
         ) from error
-    return generic.GenericDialect(), url
+    return GenericDialect(), url

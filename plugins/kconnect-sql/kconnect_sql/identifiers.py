@@ -15,7 +15,8 @@ class Identifiers:
     """Writes names as SQL: quoted, or (`sql.quote.identifiers=false`) bare, so that the database folds their case."""
 
     quoted: bool = True
-    mark: str = '"'
+    begin: str = '"'
+    end: str = '"'
 
     def __call__(self, *names: str | None) -> str:
         """Several names are joined by dots, None is left out. Raises ConnectError for one that cannot stand bare."""
@@ -31,7 +32,7 @@ class Identifiers:
 
     def _one(self, name: str) -> str:
         if self.quoted:
-            return self.mark + name.replace(self.mark, self.mark * 2) + self.mark
+            return self.begin + name.replace(self.end, self.end * 2) + self.end
         if not _PLAIN.fullmatch(name):
             raise ConnectError(f"the name {name!r} must be quoted: set sql.quote.identifiers=true")
         return name

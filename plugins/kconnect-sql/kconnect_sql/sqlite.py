@@ -13,8 +13,9 @@ from kconnect_sql.dialect import ClockHorizon, Column, Horizon, Reader, Row, Tab
 from kconnect_sql.identifiers import Identifiers
 from kconnect_sql.numeric import numeric_mapping
 from kconnect_sql.position import EPOCH
-from kconnect_sql.sqlite_values import RowConverter, declared_schema, moment_of, optional, schema_of_value
+from kconnect_sql.sqlite_types import declared_schema, schema_of_value
 from kconnect_sql.url import DatabaseUrl
+from kconnect_sql.values import RowConverter, moment_of, optional
 from kconnect_sql.writer import Writer
 
 BUSY_SECONDS = 5.0

@@ -31,7 +31,7 @@ class TableFilter:
         found = [table for table in tables if name in _names(table)]
         if len(found) > 1:
             raise ConnectError(
-                f"table.whitelist: {name} could be {' or '.join(map(str, found))}; write it with its schema"
+                f"table.whitelist: {name} could be {' or '.join(sorted(map(str, found)))}; write it with its schema"
             )
         return found[0] if found else None
 

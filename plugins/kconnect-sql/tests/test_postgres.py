@@ -47,8 +47,10 @@ def test_types_without_a_schema_of_their_own_are_read_as_text(postgres: Database
     postgres.run(
         "CREATE TYPE mood AS ENUM ('good')",
         "CREATE DOMAIN nr AS NUMERIC(6, 1)",
-        "CREATE TABLE t (u UUID, j JSONB, m MOOD, a INT[], i INTERVAL, n NR, tz TIMESTAMPTZ, s SMALLINT, f REAL, v NUMERIC)",
-        f"INSERT INTO t VALUES ('{one}', '{{\"a\": 1}}', 'good', '{{1,2}}', '1 day', 7.5, '2026-01-01 12:00+02', 3, 0.5, 1.25)",
+        "CREATE TABLE t (u UUID, j JSONB, m MOOD, a INT[], i INTERVAL, n NR,"
+        " tz TIMESTAMPTZ, s SMALLINT, f REAL, v NUMERIC)",
+        f"INSERT INTO t VALUES ('{one}', '{{\"a\": 1}}', 'good', '{{1,2}}', '1 day',"
+        " 7.5, '2026-01-01 12:00+02', 3, 0.5, 1.25)",
     )
     with source(postgres.url, "bulk") as run:
         [record] = run.poll_until(1)
@@ -85,7 +87,7 @@ def test_tables_of_one_name_in_two_schemas(postgres: Database) -> None:
         assert [record.value["id"] for record in run.poll_until(1)] == [1]
     with source(postgres.url, table_whitelist="public.t") as run:
         assert [record.value["id"] for record in run.poll_until(1)] == [2]
-    with pytest.raises(ConnectError, match="t could be public.t or s.t|t could be s.t or public.t"):
+    with pytest.raises(ConnectError, match=r"t could be public\.t or s\.t"):
         source(postgres.url, table_whitelist="t").__enter__()
 
 

@@ -25,7 +25,7 @@ def props_of(database: Database, mode: str = "incrementing", **more: str) -> dic
         "timestamp+incrementing": {"incrementing.column.name": "id", "timestamp.column.name": "at"},
     }
     given = {name.replace("_", "."): value for name, value in more.items()}
-    common = {"connection.url": database.url, "topic.prefix": "t.", "poll.interval.ms": "10", "mode": mode}
+    common = {**database.props, "topic.prefix": "t.", "poll.interval.ms": "10", "mode": mode}
     return common | modes[mode] | given
 
 
@@ -90,7 +90,7 @@ def test_a_row_that_is_changed_comes_again(items: Database, mode: str) -> None:
 
 
 def test_offsets_are_those_of_the_jdbc_connectors(items: Database) -> None:
-    name = "public.items" if items.is_postgres else "items"
+    name = "public.items" if items.kind == "postgres" else "items"
     with source(items, "timestamp+incrementing") as run:
         record = run.poll_until(3)[0]
     assert record.source_partition == {"protocol": "1", "table": name}

@@ -1,32 +1,22 @@
-"""What SQLite's values become: a declared type says what a column is, but SQLite lets any value in."""
+"""What drivers' values become, where a driver or a database is loose about types, as SQLite is."""
 
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Callable, Sequence
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
 from typing import Any
 
 from kconnect.errors import DataError
 from kconnect.schema import (
-    BOOLEAN_SCHEMA,
-    BYTES_SCHEMA,
     DATE_NAME,
-    DATE_SCHEMA,
     DECIMAL_NAME,
-    FLOAT64_SCHEMA,
-    INT64_SCHEMA,
-    STRING_SCHEMA,
     TIME_NAME,
-    TIME_SCHEMA,
     TIMESTAMP_NAME,
-    TIMESTAMP_SCHEMA,
     Schema,
     Type,
 )
 from kconnect_sql.dialect import Column, Row
-from kconnect_sql.numeric import numeric_schema
 from kconnect_sql.position import EPOCH
 
 _AS_THEY_ARE: dict[Type, frozenset[type]] = {
@@ -37,12 +27,13 @@ _AS_THEY_ARE: dict[Type, frozenset[type]] = {
     Type.FLOAT64: frozenset({float, type(None)}),
     Type.STRING: frozenset({str, type(None)}),
     Type.BYTES: frozenset({bytes, type(None)}),
+    Type.BOOLEAN: frozenset({bool, type(None)}),
 }
 _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
 class RowConverter:
-    """Makes of SQLite's rows what the columns' schemas say. `where` names the table in errors."""
+    """Makes of a driver's rows what the columns' schemas say. `where` names the table in errors."""
 
     def __init__(self, columns: Sequence[Column], zone: datetime.tzinfo, where: str) -> None:
         self._where = where
@@ -80,7 +71,7 @@ def moment_of(value: Any, zone: datetime.tzinfo) -> datetime.datetime:
     """Text as ISO 8601 (in `zone` unless it says), or milliseconds since 1970. Raises ValueError or TypeError."""
     if isinstance(value, int):
         return EPOCH + datetime.timedelta(milliseconds=value)
-    moment = datetime.datetime.fromisoformat(value)
+    moment = value if isinstance(value, datetime.datetime) else datetime.datetime.fromisoformat(value)
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(datetime.UTC)
 
 
@@ -89,18 +80,30 @@ def _conversion(schema: Schema, zone: datetime.tzinfo) -> Callable[[Any], Any]:
         case name if name == DECIMAL_NAME:
             return _to_decimal(int((schema.parameters or {})["scale"]))
         case name if name == DATE_NAME:
-            return lambda value: (
-                moment_of(value, zone).date() if isinstance(value, int) else datetime.date.fromisoformat(value[:10])
-            )
+            return lambda value: _date(value, zone)
         case name if name == TIME_NAME:
-            return datetime.time.fromisoformat
+            return _time
         case name if name == TIMESTAMP_NAME:
             return lambda value: moment_of(value, zone)
     return _PLAIN[schema.type]
 
 
+def _date(value: Any, zone: datetime.tzinfo) -> datetime.date:
+    if isinstance(value, int):
+        return moment_of(value, zone).date()
+    if isinstance(value, datetime.datetime):
+        return value.date()
+    return value if isinstance(value, datetime.date) else datetime.date.fromisoformat(value[:10])
+
+
+def _time(value: Any) -> datetime.time:
+    if isinstance(value, datetime.timedelta):  # as drivers of MySQL have it
+        return (datetime.datetime.min + value).time()
+    return value if isinstance(value, datetime.time) else datetime.time.fromisoformat(value)
+
+
 def _whole(value: Any) -> int:
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, (float, Decimal)) and value == int(value):
         return int(value)
     if not isinstance(value, int):
         raise TypeError
@@ -108,7 +111,7 @@ def _whole(value: Any) -> int:
 
 
 def _number(value: Any) -> float:
-    if not isinstance(value, (int, float)):
+    if not isinstance(value, (int, float, Decimal)):
         raise TypeError
     return float(value)
 
@@ -141,46 +144,11 @@ _PLAIN: dict[Type, Callable[[Any], Any]] = {
 }
 
 
-def declared_schema(declared: str, mapping: str) -> Schema:
-    """By the declared type, as SQLite's own affinity rules go, and finer where the name says more."""
-    name = declared.upper()
-    size = re.search(r"\((\d+)(?:\s*,\s*(\d+))?\)", name)
-    if "BOOL" in name:
-        return BOOLEAN_SCHEMA
-    if "INT" in name:
-        return INT64_SCHEMA
-    if any(word in name for word in ("CHAR", "CLOB", "TEXT", "JSON", "UUID")):
-        return STRING_SCHEMA
-    if "TIMESTAMP" in name or "DATETIME" in name:
-        return TIMESTAMP_SCHEMA
-    if name == "DATE":
-        return DATE_SCHEMA
-    if name == "TIME":
-        return TIME_SCHEMA
-    if any(word in name for word in ("REAL", "FLOA", "DOUB")):
-        return FLOAT64_SCHEMA
-    if any(word in name for word in ("DEC", "NUMERIC", "MONEY")):
-        if size is None:
-            return FLOAT64_SCHEMA
-        return numeric_schema(mapping, int(size[1]), int(size[2] or 0))
-    return BYTES_SCHEMA if not name or "BLOB" in name else STRING_SCHEMA
-
-
-def schema_of_value(value: Any) -> Schema:
-    match value:
-        case int():
-            return INT64_SCHEMA
-        case float():
-            return FLOAT64_SCHEMA
-        case bytes():
-            return BYTES_SCHEMA
-    return STRING_SCHEMA
-
-
-def optional(schema: Schema) -> Schema:
-    return Schema(schema.type, optional=True, name=schema.name, version=schema.version, parameters=schema.parameters)
-
-
 def _to_decimal(scale: int) -> Callable[[Any], Decimal]:
     step = Decimal(1).scaleb(-scale)
     return lambda value: Decimal(str(value)).quantize(step, context=_EXACT)
+
+
+def optional(schema: Schema) -> Schema:
+    """The same schema, null allowed."""
+    return Schema(schema.type, optional=True, name=schema.name, version=schema.version, parameters=schema.parameters)

@@ -41,9 +41,8 @@ class GenericDialect:
 
 def engine_of(url: DatabaseUrl) -> sa.Engine:
     """Raises ConfigError when SQLAlchemy has no such dialect, or its driver is not installed."""
-    driver = url.text.partition(":")[0]
     where = sa.URL.create(
-        driver,
+        url.driver,
         username=url.user,
         password=url.password.value if url.password is not None else None,
         host=url.host,
@@ -54,9 +53,11 @@ def engine_of(url: DatabaseUrl) -> sa.Engine:
     try:
         return sa.create_engine(where, poolclass=sa.NullPool)
     except sa.exc.NoSuchModuleError as error:
-        raise ConfigError(f"SQLAlchemy knows no {driver}", key=KEY, suggestion="write its own form of URL") from error
+        raise ConfigError(
+            f"SQLAlchemy knows no {url.driver}", key=KEY, suggestion="write its own form of URL"
+        ) from error
     except ModuleNotFoundError as error:
-        raise ConfigError(f"the driver {error.name} of {driver} is not installed", key=KEY) from error
+        raise ConfigError(f"the driver {error.name} of {url.driver} is not installed", key=KEY) from error
 
 
 def connect(engine: sa.Engine) -> sa.Connection:

@@ -87,6 +87,8 @@ class GenericWriter:
         self._engine.dispose()
 
     def _named(self, name: str) -> sa.quoted_name:
+        """Raises ConnectError for a name that cannot stand bare where it has to."""
+        self.quote(name)
         return sa.quoted_name(name, self.quote.quoted)
 
     def _column(self, column: TargetColumn) -> sa.Column[Any]:

@@ -14,11 +14,11 @@ EXAMPLES = "jdbc:postgresql://host:5432/name, jdbc:sqlite:/path/file.db or a SQL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseUrl:
-    """Where a database is. `dialect` is `postgresql`, `sqlite` or another backend's name; `text` is the URL as it was
-    given, without `jdbc:`; `options` are its query parameters, user and password excepted."""
+    """Where a database is. `dialect` is `postgresql`, `sqlite` or another backend's name, `driver` the URL's scheme
+    as SQLAlchemy reads it (`mysql+pymysql`); `options` are its query parameters, user and password excepted."""
 
     dialect: str
-    text: str
+    driver: str
     host: str | None = None
     port: int | None = None
     database: str = ""
@@ -50,7 +50,7 @@ def parse_url(text: str) -> DatabaseUrl:
     dialect = scheme.partition("+")[0]
     return DatabaseUrl(
         dialect="postgresql" if dialect in ("postgres", "postgresql") else dialect,
-        text=bare,
+        driver=scheme,
         host=parts.hostname,
         port=port,
         database=unquote(parts.path.lstrip("/")),
@@ -64,4 +64,4 @@ def _sqlite(bare: str) -> DatabaseUrl:
     """`sqlite:path` (JDBC: relative or absolute) or `sqlite:///relative`, `sqlite:////absolute` (SQLAlchemy)."""
     path, _, query = bare.removeprefix("sqlite:").partition("?")
     path = path.removeprefix("///")
-    return DatabaseUrl(dialect="sqlite", text=bare, database=path, options=tuple(parse_qsl(query)))
+    return DatabaseUrl(dialect="sqlite", driver="sqlite", database=path, options=tuple(parse_qsl(query)))

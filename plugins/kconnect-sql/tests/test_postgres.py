@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from decimal import Decimal
 from urllib.parse import urlsplit
 
@@ -117,6 +118,11 @@ def test_a_login_that_fails_says_why_and_keeps_the_password(
     assert not isinstance(refused.value, RetriableError)
 
 
+def test_a_query_that_gives_one_name_twice_is_refused(postgres: Database) -> None:
+    with pytest.raises(ConnectError, match="the query gives two columns a: give one of them another name"):
+        source(postgres.url, "bulk", query="SELECT 1 AS a, 2 AS a").__enter__()
+
+
 def test_a_database_that_is_not_there_fails_at_once(postgres: Database) -> None:
     url = urlsplit(postgres.url)._replace(path="/nowhere").geturl()
     with pytest.raises(ConnectError, match='database "nowhere" does not exist'):
@@ -149,7 +155,7 @@ def test_a_sink_gives_up_after_max_retries(postgres: Database) -> None:
         batch = [run.record({"id": 1}, ROW)]
         for error in (RetriableError, ConnectError):
             run.task._disconnect()
-            run.task._url = run.task._url.__class__(dialect="postgresql", text="", host="127.0.0.1", port=1, user="x")
+            run.task._url = replace(run.task._url, port=1)
             with pytest.raises(
                 error, match="gave up after 1 retries" if error is ConnectError else "cannot be reached"
             ):

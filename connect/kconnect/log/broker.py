@@ -13,6 +13,7 @@ from kconnect.log.api.groups import GroupsApi
 from kconnect.log.api.metadata import MetadataApi
 from kconnect.log.api.offsets import OffsetsApi
 from kconnect.log.api.produce import ProduceApi
+from kconnect.log.api.produce_shortcut import ProduceShortcut
 from kconnect.log.api.producers import ProducersApi
 from kconnect.log.api.topics import TopicsApi
 from kconnect.log.coordinators.coordinator import GroupCoordinator
@@ -71,9 +72,10 @@ class Broker:
         coordinator.load()
         self._housekeeping = Housekeeping(loop, topics, syncer, settings)
         self._housekeeping.start()
+        produce = ProduceApi(topics, syncer, loop)
         return Router(
             [
-                *ProduceApi(topics, syncer, loop).apis(),
+                *produce.apis(),
                 *FetchApi(topics, loop).apis(),
                 *MetadataApi(topics, admin, self._data_dir.cluster_id).apis(),
                 *OffsetsApi(topics, self._data_dir.path).apis(),
@@ -83,7 +85,8 @@ class Broker:
                 *GroupsApi(coordinator, settings).apis(),
                 *GroupOffsetsApi(coordinator, topics).apis(),
                 *GroupAdminApi(coordinator).apis(),
-            ]
+            ],
+            produce_shortcut=ProduceShortcut(topics, produce),
         )
 
     @property

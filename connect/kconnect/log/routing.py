@@ -84,7 +84,8 @@ class Api:
 class Router:
     """Finds the handler of each request. An API or version that is not served ends the connection, as in Kafka."""
 
-    def __init__(self, apis: Iterable[Api]) -> None:
+    def __init__(self, apis: Iterable[Api], produce_shortcut: Callable[[memoryview], bytes | None]) -> None:
+        self._produce_shortcut = produce_shortcut
         self._apis = {int(api.key): api for api in apis}
         self._apis[int(ApiKey.API_VERSIONS)] = Api(ApiKey.API_VERSIONS, 0, 4, self._api_versions)
         self._routes: dict[tuple[int, int], tuple[Codec[Any], Api]] = {}
@@ -93,6 +94,9 @@ class Router:
         """Handle one request. A malformed one, and one that its handler fails on, ends the connection."""
         connection = exchange.connection
         try:
+            if exchange.is_produce and (answer := self._produce_shortcut(frame)) is not None:
+                exchange.send([answer])
+                return
             header, position = read_request_header(frame)
             version = header.api_version
             call = Call(exchange, header.api_key, version, header.correlation_id, header.client_id or "")

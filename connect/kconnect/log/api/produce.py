@@ -77,7 +77,7 @@ class ProduceApi:
             )
         appended.append(partition)
         if partition.watchers:
-            self._wake_later(partition)
+            self.wake_later(partition)
         return responses.Produce.PartitionProduceResponse(
             index=data.index,
             base_offset=base_offset,
@@ -98,7 +98,8 @@ class ProduceApi:
                     answer.error_code, answer.error_message = e.code, e.message
         return response
 
-    def _wake_later(self, partition: Partition) -> None:
+    def wake_later(self, partition: Partition) -> None:
+        """Tell, at the end of this round of the loop, those who wait for records of `partition`."""
         # Once per round of the loop: more records in fewer answers.
         if not self._woken:
             self._loop.defer(self._wake)

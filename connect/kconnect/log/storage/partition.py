@@ -31,6 +31,7 @@ _INT32 = struct.Struct(">i")
 _BASE_OFFSET_AT, _LEADER_EPOCH_AT = 0, 12
 _MAX_RELATIVE_OFFSET = 0x7FFFFFFF
 _KEPT_SNAPSHOTS = 2
+_NEVER = 0x7FFFFFFFFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -295,6 +296,11 @@ class Partition:
             write_snapshot(self.folder, self.log_end_offset, self.producers.snapshot())
             drop_snapshots(self.folder, keep=_KEPT_SNAPSHOTS)
             self._snapshot_offset = self.log_end_offset
+
+    @property
+    def needs_more_than_appending(self) -> bool:
+        """Whether an answer to a producer may have to wait for a sync, or to tell the log's own time."""
+        return self._flush_messages != _NEVER or self._admission.gives_time
 
     @property
     def awaits_sync(self) -> bool:

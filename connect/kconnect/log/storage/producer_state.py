@@ -155,7 +155,7 @@ def load_snapshot(folder: Path, *, at_most: int) -> tuple[int, ProducerStates]:
 
     Snapshots beyond `at_most`, and damaged ones, are removed.
     """
-    for offset in sorted(snapshot_offsets(folder), reverse=True):
+    for offset in sorted(_snapshot_offsets(folder), reverse=True):
         path = _snapshot_path(folder, offset)
         states = ProducerStates.from_snapshot(path.read_bytes()) if offset <= at_most else None
         if states is not None:
@@ -166,11 +166,11 @@ def load_snapshot(folder: Path, *, at_most: int) -> tuple[int, ProducerStates]:
 
 def drop_snapshots(folder: Path, *, keep: int) -> None:
     """Remove all but the newest `keep` snapshots."""
-    for offset in sorted(snapshot_offsets(folder))[:-keep]:
+    for offset in sorted(_snapshot_offsets(folder))[:-keep]:
         _snapshot_path(folder, offset).unlink()
 
 
-def snapshot_offsets(folder: Path) -> list[int]:
+def _snapshot_offsets(folder: Path) -> list[int]:
     """The offsets of the snapshots that are there, in no order."""
     return [int(path.stem) for path in folder.glob("*.snapshot") if path.stem.isdigit()]
 

@@ -132,12 +132,6 @@ class Segment:
         header = os.pread(self.fd, HEADER.size, 0)
         return BatchHeader._make(HEADER.unpack(header)).max_timestamp if len(header) == HEADER.size else -1
 
-    @property
-    def max_timestamp_offset(self) -> int:
-        """The last offset of the batch that has `max_timestamp`."""
-        timestamp, offset = self.time_index.last
-        return self._max_timestamp_offset if self._max_timestamp > timestamp else offset
-
     def load_indexes(self) -> bool:
         """Take the indexes from their files; False, and empty indexes, where those are missing or wrong."""
         offsets = OffsetIndex(self._index_path, self.base_offset)

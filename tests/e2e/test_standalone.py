@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from kconnect.testing.broker import EmbeddedLog
+from kconnect_workers.stores.offset_file import read_offsets
 from services.processes import poll_until
 from services.worker import RunningWorker, running_worker, worker_process
 
@@ -109,6 +111,24 @@ def test_a_dead_log_is_replaced_and_records_go_on(tmp_path: Path) -> None:
         os.kill(child(worker, "kconnect.log"), signal.SIGKILL)
         write(tmp_path, range(10, 20))
         assert poll_until(lambda: set(arrived(tmp_path)) == lines(range(20)), timeout=SECONDS)
+
+
+def test_on_an_outside_kafka_source_offsets_are_in_a_file(tmp_path: Path) -> None:
+    connectors = [source(tmp_path), sink(tmp_path)]
+    file = tmp_path / "connect.offsets"
+    with EmbeddedLog() as kafka:
+        props = {"bootstrap.servers": kafka.bootstrap_servers, "offset.storage.file.filename": str(file)}
+        for end in (10, 20):
+            write(tmp_path, range(end - 10, end))
+            with running_worker(tmp_path, props, connectors) as worker:
+                assert poll_until(lambda end=end: len(arrived(tmp_path)) >= end, timeout=SECONDS)
+                assert worker.process.stop() == 0
+            offsets = read_offsets(file.read_bytes())
+            assert [json.loads(key)[0] for key in offsets] == ["source"]
+            assert [json.loads(value or b"") for value in offsets.values()] == [
+                {"position": (tmp_path / "in.txt").stat().st_size}
+            ]
+    assert sorted(arrived(tmp_path)) == sorted(lines(range(20)))
 
 
 def test_nothing_survives_a_killed_worker(tmp_path: Path) -> None:

@@ -169,9 +169,15 @@ class StandaloneWorker:
 
     async def _start_herder(self, stores: Stores, given: Sequence[GivenConnector]) -> None:
         from kconnect_workers.herder.herder import Herder
+        from kconnect_workers.herder.recovery import RecoverySettings
         from kconnect_workers.runtime.environment import Environment, EnvironmentSettings
 
-        self.herder = Herder(self._worker_id(), stores)
+        recovery = RecoverySettings(
+            enabled=self.config.errors_restart_enable,
+            initial_delay=self.config.errors_restart_delay_initial_ms / 1000,
+            max_delay=self.config.errors_restart_delay_max_ms / 1000,
+        )
+        self.herder = Herder(self._worker_id(), stores, recovery)
         self.environment = Environment(
             {**self._props, "bootstrap.servers": self.bootstrap_servers},
             self.herder,

@@ -20,6 +20,7 @@ from kconnect_workers.herder.entities import (
     TaskState,
 )
 from kconnect_workers.herder.environment import ConnectorEnvironment
+from kconnect_workers.herder.recovery import RecoverySettings, TaskRecovery
 from kconnect_workers.herder.restart_plan import RestartPlan
 from kconnect_workers.herder.status_writer import StatusWriter
 from kconnect_workers.herder.supervisor import ConnectorSupervisor
@@ -38,11 +39,12 @@ class Herder:
     there, AlreadyExistsError, and ConnectError when the store or a plugin fails.
     """
 
-    def __init__(self, worker_id: str, stores: Stores) -> None:
+    def __init__(self, worker_id: str, stores: Stores, recovery: RecoverySettings | None = None) -> None:
         self._worker_id = worker_id
         self._configs = stores.configs
         self._statuses = stores.statuses
         self._writer = StatusWriter(stores.statuses)
+        self._recovery = TaskRecovery(recovery or RecoverySettings(), self._recover)
         self._supervisors: dict[str, ConnectorSupervisor] = {}
         self._plugins = Plugins(())
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -64,6 +66,7 @@ class Herder:
 
     async def stop(self) -> None:
         """Begin nothing any more; what runs is left to the environment. May be called twice."""
+        self._recovery.stop()
         await asyncio.gather(*(supervisor.stop() for supervisor in self._supervisors.values()))
         await self._writer.stop()
 
@@ -164,6 +167,7 @@ class Herder:
             await self._configs.remove_connector(name)
             self._supervisor(name).wake()
             self._writer.remove_connector(name)
+            self._recovery.forget(name)
         await self._writer.flush()
 
     async def set_target_state(self, name: str, state: TargetState) -> None:
@@ -240,6 +244,8 @@ class Herder:
                 version=self._version(config),
             )
         )
+        if isinstance(id, TaskId) and state is State.FAILED:
+            self._recovery.failed(id, config)
 
     def on_reconfiguration_requested(self, connector: str) -> None:
         if self._configs.state.config(connector) is not None:
@@ -278,6 +284,14 @@ class Herder:
                 on_tasks_gone=self._writer.remove_tasks_from,
             )
         return supervisor
+
+    def _recover(self, id: TaskId) -> None:
+        """Start a failed task again, unless that was done, or it is to be paused or gone by now."""
+        status = self._statuses.task(id)
+        state = self._configs.state
+        is_meant = id.task < len(state.tasks(id.connector)) and state.target_state(id.connector) is TargetState.STARTED
+        if is_meant and status is not None and status.state is State.FAILED:
+            self._supervisor(id.connector).restart(connector=False, tasks=(id.task,))
 
     def _disown_statuses(self, name: str) -> None:
         """What an earlier worker left running does not run any more."""

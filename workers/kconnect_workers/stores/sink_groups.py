@@ -15,6 +15,7 @@ from kconnect.errors import ConfigError, ConnectError
 from kconnect.kafka.client import Client
 from kconnect.kafka.settings import known
 from kconnect.record import TopicPartition
+from kconnect_workers.stores.internal_topics import QUIET
 
 T = TypeVar("T")
 
@@ -89,7 +90,7 @@ class SinkGroups:
 
     def _admin(self) -> AdminClient:
         if self._opened is None:
-            self._opened = kafka.admin(known(self._props, "admin"))
+            self._opened = kafka.admin({**known(self._props, "admin"), **QUIET})
         return self._opened
 
 

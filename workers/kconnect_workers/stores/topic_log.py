@@ -17,7 +17,7 @@ from kconnect import kafka
 from kconnect.errors import ConnectError
 from kconnect.kafka.settings import known
 from kconnect_workers.stores.entry_log import Apply, Entry, EntryLog
-from kconnect_workers.stores.internal_topics import create_topics
+from kconnect_workers.stores.internal_topics import QUIET, create_topics
 
 _logger = logging.getLogger(__name__)
 
@@ -110,6 +110,7 @@ class TopicLogs:
                     "group.id": "kconnect-worker",  # needed to assign by hand; nothing is committed
                     "enable.partition.eof": "true",
                     "isolation.level": "read_committed",
+                    **QUIET,
                 },
                 logger=_logger,
             )
@@ -119,12 +120,14 @@ class TopicLogs:
 
     def _open_admin(self) -> AdminClient:
         if self._admin is None:
-            self._admin = kafka.admin(known(self._props, "admin"), logger=_logger)
+            self._admin = kafka.admin({**known(self._props, "admin"), **QUIET})
         return self._admin
 
     def _open_producer(self) -> Producer:
         if self._producer is None:
-            self._producer = kafka.producer({**known(self._props, "producer"), "linger.ms": "0"}, logger=_logger)
+            self._producer = kafka.producer(
+                {**known(self._props, "producer"), "linger.ms": "0", **QUIET}, logger=_logger
+            )
         return self._producer
 
     def _read(self, consumer: Consumer, loop: asyncio.AbstractEventLoop) -> None:

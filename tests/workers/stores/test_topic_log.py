@@ -1,0 +1,143 @@
+"""Stores over the topics of a running log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+from confluent_kafka import Consumer
+
+from kconnect.errors import ConnectError
+from kconnect.testing.broker import EmbeddedLog
+from kconnect_workers.states import State, Status, TargetState, TaskId
+from kconnect_workers.stores.stores import Stores
+from services.processes import poll_until
+
+
+@pytest.fixture(scope="module")
+def log() -> Iterator[EmbeddedLog]:
+    with EmbeddedLog() as running:
+        yield running
+
+
+@asynccontextmanager
+async def opened(log: EmbeddedLog, name: str) -> AsyncIterator[Stores]:
+    stores = Stores.in_topics(
+        {"bootstrap.servers": log.bootstrap_servers},
+        configs=f"{name}-configs",
+        statuses=f"{name}-status",
+        offsets=f"{name}-offsets",
+    )
+    try:
+        await stores.start()
+        yield stores
+    finally:
+        await stores.stop()
+
+
+def run(scenario: Callable[[], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        async with asyncio.timeout(60):
+            await scenario()
+
+    asyncio.run(whole())
+
+
+def test_what_was_put_is_there_for_the_next_worker(log: EmbeddedLog) -> None:
+    async def scenario() -> None:
+        async with opened(log, "next") as stores:
+            await stores.configs.put_connector("c", {"name": "c"}, TargetState.PAUSED)
+            await stores.configs.put_tasks("c", [{"n": "0"}, {"n": "1"}])
+            await stores.configs.put_connector("gone", {"name": "gone"})
+            await stores.configs.remove_connector("gone")
+            await stores.statuses.put(Status(id=TaskId("c", 1), state=State.FAILED, worker_id="w", trace="ü\n"))
+            assert stores.configs.state.connectors() == ["c"]
+        async with opened(log, "next") as stores:
+            assert stores.configs.state.connectors() == ["c"]
+            assert stores.configs.state.target_state("c") is TargetState.PAUSED
+            assert stores.configs.state.tasks("c") == [{"n": "0"}, {"n": "1"}]
+            assert stores.statuses.task(TaskId("c", 1)) == Status(
+                id=TaskId("c", 1), state=State.FAILED, worker_id="w", trace="ü\n"
+            )
+
+    run(scenario)
+
+
+def test_offsets_show_what_tasks_have_written_meanwhile(log: EmbeddedLog) -> None:
+    async def scenario() -> None:
+        async with opened(log, "shared") as asked, opened(log, "shared") as task:
+            assert await asked.offsets.offsets("c") == []
+            await task.offsets.alter("c", [({"file": "a", "n": 1}, {"position": 5})])
+            assert await asked.offsets.offsets("c") == [({"file": "a", "n": 1}, {"position": 5})]
+            await asked.offsets.alter("c", [({"n": 1, "file": "a"}, None)])
+            assert await task.offsets.offsets("c") == []
+
+    run(scenario)
+
+
+def test_records_are_byte_for_byte_those_of_kafka_connect(log: EmbeddedLog) -> None:
+    async def scenario() -> None:
+        async with opened(log, "bytes") as stores:
+            await stores.configs.put_connector("c", {"name": "c"}, TargetState.STOPPED)
+            await stores.statuses.put(Status(id="c", state=State.RUNNING, worker_id="h:8083", version="1.0"))
+            await stores.offsets.alter("c", [({"file": "a"}, {"position": 5})])
+
+    run(scenario)
+    written = [entry for store in ("configs", "status", "offsets") for entry in _read(log, f"bytes-{store}")]
+    assert written == [
+        (b"target-state-c", b'{"state":"PAUSED","state.v2":"STOPPED"}'),
+        (b"connector-c", b'{"properties":{"name":"c"}}'),
+        (
+            b"status-connector-c",
+            b'{"state":"RUNNING","trace":null,"worker_id":"h:8083","generation":0,"version":"1.0"}',
+        ),
+        (b'["c",{"file":"a"}]', b'{"position":5}'),
+    ]
+
+
+def test_a_store_goes_on_after_its_log_was_killed(tmp_path_factory: pytest.TempPathFactory) -> None:
+    async def scenario() -> None:
+        with EmbeddedLog(tmp_path_factory.mktemp("log") / "data") as log:
+            async with opened(log, "killed") as stores:
+                await stores.configs.put_connector("a", {"name": "a"})
+                log.kill()
+                log.restart()
+                await stores.configs.put_connector("b", {"name": "b"})
+                assert stores.configs.state.connectors() == ["a", "b"]
+
+    run(scenario)
+
+
+def test_a_log_that_is_away_is_an_error_that_says_so() -> None:
+    async def scenario() -> None:
+        stores = Stores.in_topics({"bootstrap.servers": "127.0.0.1:9"}, configs="c", statuses="s", offsets="o")
+        with pytest.raises(ConnectError, match="internal topic"):
+            await stores.start()
+        await stores.stop()
+
+    run(scenario)
+
+
+def _read(log: EmbeddedLog, topic: str) -> list[tuple[bytes | None, bytes | None]]:
+    consumer = Consumer(
+        {
+            "bootstrap.servers": log.bootstrap_servers,
+            "group.id": topic,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+        }
+    )
+    consumer.subscribe([topic])
+    entries: list[tuple[bytes | None, bytes | None]] = []
+
+    def at_end() -> bool:
+        message = consumer.poll(1.0)
+        if message is not None and message.error() is None:
+            entries.append((message.key(), message.value()))
+        return message is not None and message.error() is not None
+
+    assert poll_until(at_end, timeout=30)
+    consumer.close()
+    return entries

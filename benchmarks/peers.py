@@ -20,9 +20,16 @@ from services.kafka.broker import running_kafka
 from services.kafka.connect import running_connect
 from services.processes import ServiceProcess, free_ports, http_answers, poll_until
 
-__all__ = ["JVM_BROKER_HEAP", "Broker", "System", "jvm_system", "our_system"]
+__all__ = ["JVM_BROKER_HEAP", "JVM_SINK", "JVM_SOURCE", "Broker", "System", "both_systems", "jvm_system", "our_system"]
 
 JVM_BROKER_HEAP = ("-Xms1G", "-Xmx1G")  # Apache Kafka's own default
+# What made the JVM's own best figures.
+JVM_SOURCE = {"producer.override.batch.size": "262144", "producer.override.linger.ms": "20"}
+JVM_SINK = {
+    "consumer.override.max.poll.records": "5000",
+    "consumer.override.fetch.min.bytes": "262144",
+    "consumer.override.max.partition.fetch.bytes": "8388608",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +147,16 @@ def jvm_system(
         start_seconds = time.monotonic() - kafka.process.started_at
         broker = Broker.at(kafka.bootstrap, kafka.process.pid)
         yield System(broker, connect.url, connect.process.pid, start_seconds, tuning or {})
+
+
+@contextmanager
+def both_systems(
+    folder: Path, *, plugins: tuple[str, ...] = ("connect-file",), tuning: Mapping[str, str]
+) -> Iterator[dict[str, System]]:
+    for name in ("ours", "jvm"):
+        (folder / name).mkdir()
+    with our_system(folder / "ours") as ours, jvm_system(folder / "jvm", plugins=plugins, tuning=tuning) as jvm:
+        yield {"ours": ours, "jvm": jvm}
 
 
 def _listener(worker: int, port: int) -> int:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+
+from confluent_kafka import Producer
 
 from benchmarks.peers import System
 from benchmarks.sample import Sample, throughput
 
-__all__ = ["run_connector", "unique"]
+__all__ = ["fill_topic", "run_connector", "unique"]
 
 _SECONDS = 900
 
@@ -41,3 +44,17 @@ def run_connector(system: System, config: Mapping[str, str], *, records: int, mo
     if count > records:
         sys.exit(f"{config['connector.class']}: {count} records arrived where {records} were sent")
     return throughput(records, seconds, **used)
+
+
+def fill_topic(system: System, topic: str, values: Iterator[str]) -> None:
+    """A new topic that holds `values`, in this order. Raises TimeoutError when the broker does not take them."""
+    system.broker.new_topic(topic)
+    producer = Producer(
+        {"bootstrap.servers": system.broker.bootstrap, "acks": "all", "queue.buffering.max.messages": 200_000}
+    )
+    while chunk := [{"value": value} for value in itertools.islice(values, 1000)]:
+        while len(producer) > 190_000:
+            producer.poll(0.01)
+        producer.produce_batch(topic, chunk)
+    if producer.flush(300):
+        raise TimeoutError(f"{topic} could not be filled")

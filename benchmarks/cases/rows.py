@@ -13,9 +13,8 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from benchmarks.case import Case, Round, Size
-from benchmarks.cases.files import JVM_SINK, both_systems, fill_topic
-from benchmarks.peers import System, our_system
-from benchmarks.pipeline import run_connector, unique
+from benchmarks.peers import JVM_SINK, System, both_systems, our_system
+from benchmarks.pipeline import fill_topic, run_connector, unique
 from benchmarks.sample import Sample
 from services.postgres import running_postgres
 

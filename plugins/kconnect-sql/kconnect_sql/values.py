@@ -29,6 +29,7 @@ _AS_THEY_ARE: dict[Type, frozenset[type]] = {
     Type.BYTES: frozenset({bytes, type(None)}),
     Type.BOOLEAN: frozenset({bool, type(None)}),
 }
+_UNFIT = (ValueError, TypeError, InvalidOperation, OverflowError)
 _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
@@ -53,16 +54,22 @@ class RowConverter:
         changed = False
         for index, column, fitting, convert in self._columns:
             if fitting is None or not fitting.issuperset(map(type, values[index])):
-                values[index] = tuple([self._one(column, convert, value) for value in values[index]])
+                values[index] = self._converted(column, convert, values[index])
                 changed = True
         return list(zip(*values, strict=True)) if changed else rows
+
+    def _converted(self, column: Column, convert: Callable[[Any], Any], values: tuple[Any, ...]) -> tuple[Any, ...]:
+        try:
+            return tuple([None if value is None else convert(value) for value in values])
+        except _UNFIT:  # which one it was is only asked now
+            return tuple([self._one(column, convert, value) for value in values])
 
     def _one(self, column: Column, convert: Callable[[Any], Any], value: Any) -> Any:
         if value is None:
             return None
         try:
             return convert(value)
-        except (ValueError, TypeError, InvalidOperation, OverflowError) as error:
+        except _UNFIT as error:
             what = column.schema.name or column.schema.type.value
             raise DataError(f"{self._where}: the column {column.name} holds {value!r}, no {what}") from error
 
@@ -72,7 +79,9 @@ def moment_of(value: Any, zone: datetime.tzinfo) -> datetime.datetime:
     if isinstance(value, int):
         return EPOCH + datetime.timedelta(milliseconds=value)
     moment = value if isinstance(value, datetime.datetime) else datetime.datetime.fromisoformat(value)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(datetime.UTC)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone)
+    return moment if moment.tzinfo is datetime.UTC else moment.astimezone(datetime.UTC)
 
 
 def _conversion(schema: Schema, zone: datetime.tzinfo) -> Callable[[Any], Any]:
@@ -146,7 +155,7 @@ _PLAIN: dict[Type, Callable[[Any], Any]] = {
 
 def _to_decimal(scale: int) -> Callable[[Any], Decimal]:
     step = Decimal(1).scaleb(-scale)
-    return lambda value: Decimal(str(value)).quantize(step, context=_EXACT)
+    return lambda value: Decimal(str(value)).quantize(step, None, _EXACT)
 
 
 def optional(schema: Schema) -> Schema:

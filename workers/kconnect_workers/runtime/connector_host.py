@@ -74,7 +74,7 @@ class ConnectorHost:
         self._events.put(error)
 
     def _make(self) -> Connector[Any]:
-        loader = PluginLoader(self._owner, self._run.worker_props)
+        loader = PluginLoader(self._owner, self._run.worker_props, self._run.plugins)
         props = loader.resolved(self._run.props)
         connector_class = loader.connector_class(props.get("connector.class", ""))
         with plugin_call(connector_class, "__init__", self._owner):

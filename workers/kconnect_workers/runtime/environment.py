@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from kconnect.errors import ConnectError, NotFoundError
-from kconnect.plugins import PluginKind, Plugins
+from kconnect.plugins import PluginInfo, PluginKind, Plugins
 from kconnect_workers.runtime import messages
 from kconnect_workers.runtime.group_exit import leave_group
 from kconnect_workers.runtime.messages import ConfigInfos, ConfigKeyInfo, Message, ToHost
@@ -120,13 +120,15 @@ class Environment:
 
     async def plugin_config(self, name: str, kind: PluginKind | None = None) -> list[ConfigKeyInfo]:
         """The keys that a plugin takes. NotFoundError when there is no such plugin."""
-        question = messages.DescribePlugin(plugin=name, kind=None if kind is None else kind.value)
+        plugins = await self._plugin_infos()
+        question = messages.DescribePlugin(plugin=name, kind=None if kind is None else kind.value, plugins=plugins)
         return (await self._ask(question, messages.PluginKeys, about=name)).keys
 
     async def validate(self, props: Mapping[str, str]) -> ConfigInfos:
         """Check a connector's configuration. ConfigError naming the plugin when it does not answer in time,
         ConnectError when it dies or cannot be loaded."""
-        question = messages.ValidateConfig(props=dict(props), worker_props=self._worker_props)
+        plugins = await self._plugin_infos()
+        question = messages.ValidateConfig(props=dict(props), worker_props=self._worker_props, plugins=plugins)
         return await self._ask(question, ConfigInfos, about=props.get("connector.class", "connector"))
 
     async def alter_offsets(
@@ -140,6 +142,7 @@ class Environment:
             connector=name,
             props=dict(props),
             worker_props=self._worker_props,
+            plugins=await self._plugin_infos(),
             offsets=[(dict(where), None if to is None else dict(to)) for where, to in offsets],
         )
         return (await self._ask(question, messages.OffsetsAltered, about=name)).checked
@@ -154,6 +157,7 @@ class Environment:
             connector=name,
             props=dict(props),
             worker_props=self._worker_props,
+            plugins=await self._plugin_infos(),
             target_state=target_state.name,
             worker_keeps_offsets=self._offsets is not None,
         )
@@ -196,6 +200,7 @@ class Environment:
             connector_props=dict(connector_props),
             task_props=dict(task_props),
             worker_props=self._worker_props,
+            plugins=await self._plugin_infos(),
             target_state=target_state.name,
             worker_keeps_offsets=self._offsets is not None,
         )
@@ -234,6 +239,9 @@ class Environment:
     async def _ask(self, question: ToHost, answer: type[M], *, about: str) -> M:
         timeout_s = self._settings.inspection_timeout_s
         return await ask(self._nursery.launch, question, answer, about=about, timeout_s=timeout_s)
+
+    async def _plugin_infos(self) -> list[PluginInfo]:
+        return list((await self.plugins()).infos)
 
     async def _list_plugins(self) -> Plugins:
         listing = await self._ask(messages.ListPlugins(), messages.PluginListing, about="plugins")

@@ -6,11 +6,12 @@ from typing import Any
 
 from kconnect import errors
 from kconnect.errors import ConnectError
-from kconnect.plugins import PluginKind
+from kconnect.plugins import PluginKind, Plugins
 from kconnect.record import TopicPartition
 from kconnect.source import SourceConnector
 from kconnect_workers.connector_validation import describe_plugin, validate_connector_config
 from kconnect_workers.runtime import messages
+from kconnect_workers.runtime.entry_points import known_entry_points
 from kconnect_workers.runtime.messages import Message, ToHost
 from kconnect_workers.runtime.plugin_call import plugin_call
 from kconnect_workers.runtime.plugin_loader import PluginLoader
@@ -29,14 +30,14 @@ def inspect(question: ToHost) -> Message:
 def _answer(question: ToHost) -> Message:
     match question:
         case messages.ListPlugins():
-            plugins = PluginLoader("plugins", {}).plugins
+            plugins = Plugins.discover(known_entry_points())
             return messages.PluginListing(plugins=list(plugins.infos), faults=list(plugins.faults))
         case messages.DescribePlugin():
-            plugins = PluginLoader(question.plugin, {}).plugins
+            plugins = Plugins(question.plugins)
             kind = None if question.kind is None else PluginKind(question.kind)
             return messages.PluginKeys(keys=describe_plugin(plugins, question.plugin, kind))
         case messages.ValidateConfig():
-            plugins = PluginLoader("validation", question.worker_props).plugins
+            plugins = Plugins(question.plugins)
             return validate_connector_config(question.props, plugins, question.worker_props)
         case messages.AlterOffsets():
             return messages.OffsetsAltered(checked=_alter_offsets(question))
@@ -46,7 +47,7 @@ def _answer(question: ToHost) -> Message:
 
 def _alter_offsets(question: messages.AlterOffsets) -> bool:
     owner = f"connector {question.connector}"
-    loader = PluginLoader(owner, question.worker_props)
+    loader = PluginLoader(owner, question.worker_props, question.plugins)
     props = loader.resolved(question.props)
     connector_class = loader.connector_class(props.get("connector.class", ""))
     with plugin_call(connector_class, "alter_offsets", owner):

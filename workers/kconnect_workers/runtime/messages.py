@@ -59,7 +59,8 @@ class Exited(Message):
     status: int
 
 
-# --- worker to host: what to run (the first message; a `Renew` follows it), and what to do with it
+# --- worker to host: what to run (the first message; a `Renew` follows it), and what to do with it. `plugins` are those
+# of the environment: a host imports the classes that it needs, and nothing of the other plugins.
 
 
 class RunConnector(Message):
@@ -68,6 +69,7 @@ class RunConnector(Message):
     connector: str
     props: dict[str, str]
     worker_props: dict[str, str]
+    plugins: list[PluginInfo]
     target_state: str
     worker_keeps_offsets: bool = False
     """Whether source offsets are read and written through the worker, and not in the offsets topic."""
@@ -81,6 +83,7 @@ class RunTask(Message):
     connector_props: dict[str, str]
     task_props: dict[str, str]
     worker_props: dict[str, str]
+    plugins: list[PluginInfo]
     target_state: str
     worker_keeps_offsets: bool = False
 
@@ -93,6 +96,7 @@ class DescribePlugin(Message):
     """Describe the configuration of one plugin; answered by `PluginKeys`. `kind` None: whatever has the name."""
 
     plugin: str
+    plugins: list[PluginInfo]
     kind: str | None = None
 
 
@@ -101,6 +105,7 @@ class ValidateConfig(Message):
 
     props: dict[str, str]
     worker_props: dict[str, str]
+    plugins: list[PluginInfo]
 
 
 class AlterOffsets(Message):
@@ -112,6 +117,7 @@ class AlterOffsets(Message):
     connector: str
     props: dict[str, str]
     worker_props: dict[str, str]
+    plugins: list[PluginInfo]
     offsets: list[tuple[dict[str, Any], dict[str, Any] | None]]
 
 

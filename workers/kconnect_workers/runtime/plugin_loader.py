@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 from typing import Any, Literal
 
 from kconnect.converter import Converter, HeaderConverter
 from kconnect.errors import ConfigError
-from kconnect.plugins import CONNECTORS, PluginKind, Plugins, load_class
+from kconnect.plugins import CONNECTORS, PluginInfo, PluginKind, Plugins, load_class
 from kconnect.providers import ConfigTransformer
 from kconnect.sink import SinkConnector
 from kconnect.source import SourceConnector
 from kconnect_workers.connector_config import converter_settings
-from kconnect_workers.runtime.entry_points import known_entry_points
 from kconnect_workers.runtime.plugin_call import plugin_call
 
 
 class PluginLoader:
     """The plugins of this process's environment, for one connector or task (`owner`, named in errors)."""
 
-    def __init__(self, owner: object, worker_props: Mapping[str, str]) -> None:
+    def __init__(self, owner: object, worker_props: Mapping[str, str], plugins: Iterable[PluginInfo]) -> None:
         self._owner = owner
         self._worker_props = worker_props
-
-    @cached_property
-    def plugins(self) -> Plugins:
-        return Plugins.discover(known_entry_points())
+        self.plugins = Plugins(plugins)
 
     def resolved(self, props: Mapping[str, str]) -> dict[str, str]:
         """`props` with the variables of config providers replaced."""

@@ -68,7 +68,7 @@ class TaskAssembly:
         self._control = control
         self._closing = contextlib.ExitStack()
         self._owner = f"task {self.id}"
-        self._loader = PluginLoader(self._owner, run.worker_props)
+        self._loader = PluginLoader(self._owner, run.worker_props, run.plugins)
         self.worker = WorkerConfig.parse(self._loader.resolved(run.worker_props))
         self.connector_props = self._loader.resolved(run.connector_props)
         self.task_props = self._loader.resolved(run.task_props)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -14,7 +16,7 @@ import pytest
 
 from kconnect.errors import ConfigError
 from kconnect_workers.states import State, TaskId
-from services.processes import poll_until
+from services.processes import ServiceProcess, free_ports, poll_until
 from services.stage import MakeEnvironment, Statuses, eventually, run, start
 
 ONE = TaskId("one", 0)
@@ -206,3 +208,54 @@ def test_plugins_that_were_installed_meanwhile_are_seen_after_a_refresh(
             assert statuses.states["one-0"] == [State.RUNNING, State.UNASSIGNED]
 
     run(scenario())
+
+
+def test_tasks_go_on_when_a_killed_log_is_back(
+    environment: MakeEnvironment, statuses: Statuses, tmp_path: Path
+) -> None:
+    (port,) = free_ports(1)
+    address = f"127.0.0.1:{port}"
+    command = [
+        sys.executable,
+        "-m",
+        "kconnect.log",
+        "--listeners",
+        f"PLAINTEXT://{address}",
+        "--data",
+        tmp_path / "data",
+    ]
+    journal = tmp_path / "journal"
+
+    logs: list[ServiceProcess] = []
+
+    def start_log() -> None:
+        logs.append(ServiceProcess("log", command, log=tmp_path / f"output-{len(logs)}"))
+        logs[-1].wait_until(lambda: "ready" in logs[-1].output())
+
+    async def scenario() -> None:
+        async with environment({"bootstrap.servers": address}) as env:
+            source = {"connector__class": "CountingSource", "limit": "1000000", "batch": "10", "pause__ms": "5"}
+            await start(env, "one", topic="survivor", **source)
+            await start(env, "sink", connector__class="CollectingSink", topics="survivor", journal=str(journal))
+            for _ in range(2):
+                before = lines()
+                await eventually(lambda: lines() > before + 100, what=statuses)  # noqa: B023
+                await asyncio.to_thread(logs[-1].kill)
+                await asyncio.to_thread(start_log)
+            before = lines()
+            await eventually(lambda: lines() > before + 100, what=statuses, timeout=60)
+            assert statuses.states["one-0"] == statuses.states["sink-0"] == [State.RUNNING]
+
+    def lines() -> int:
+        return journal.read_text().count('"put"') if journal.exists() else 0
+
+    start_log()
+    try:
+        run(scenario())
+    finally:
+        for log in logs:
+            log.stop()
+    numbers = [
+        line["value"]["n"] for line in map(json.loads, journal.read_text().splitlines()) if line["call"] == "put"
+    ]
+    assert sorted(set(numbers)) == list(range(max(numbers) + 1)), "a record was lost"

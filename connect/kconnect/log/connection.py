@@ -90,6 +90,7 @@ class Connection:
 
     def _on_ready(self, events: int) -> None:
         if events & WRITE:
+            self.active_at = time.monotonic()
             self._flush()
         if events & READ and self.is_open:
             self._receive()
@@ -214,7 +215,7 @@ class Connection:
                 if sent:
                     unsent[0] = memoryview(unsent[0])[sent:]
         except BlockingIOError:
-            self.active_at = time.monotonic()
+            pass  # the rest goes when the client has taken this
         except OSError:
             self.close()
 

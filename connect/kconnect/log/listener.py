@@ -57,6 +57,11 @@ class Listener:
         sock.setblocking(False)
         return sock
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return self.host == "localhost" or self.host == "::1" or self.host.startswith("127.")
+
     def advertised(self, local: Endpoint) -> Endpoint:
         """What clients are told that reached this listener at `local`: the configured host, if it names one."""
         return local if self.host in _WILDCARDS else Endpoint(self.host, local.port)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import logging
 import os
 import resource
 import signal
@@ -19,6 +20,8 @@ from kconnect.log.settings import BrokerSettings
 if TYPE_CHECKING:
     from pathlib import Path
 
+_LOG = logging.getLogger(__name__)
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -31,14 +34,18 @@ def serve(listeners: str, data: Path, *, settings: BrokerSettings | None = None,
     if parent_pid is not None:
         die_with_parent(parent_pid)
     _allow_many_files()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is something to end in order
     try:
-        broker = Broker(Listener.parse(listeners), data, settings or BrokerSettings())
+        listener = Listener.parse(listeners)
+        broker = Broker(listener, data, settings or BrokerSettings())
     except LogError as e:
         print(f"kconnect broker: {e}", file=sys.stderr)
         return 1
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: broker.stop())
     _tune_memory()
+    if not listener.is_loopback:
+        _LOG.warning("whoever can reach %s may read and write everything: there is no authentication", listener)
     print(f"ready: PLAINTEXT://{broker.endpoint} (cluster {broker.cluster_id}, data in {data.absolute()})", flush=True)
     broker.run()
     try:

@@ -37,6 +37,8 @@ _logger = logging.getLogger(__name__)
 _REPLICATION_FACTORS = tuple(f"{store}.storage.replication.factor" for store in ("config", "offset", "status"))
 _SINK_KEYS = frozenset({"topics", "topics.regex"})
 _ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+_DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
+"""Where the commands that read topics look by themselves."""
 _REFUSED = 3
 _FORCED = 130
 
@@ -281,10 +283,15 @@ async def _run(worker: StandaloneWorker, given: Sequence[GivenConnector], *, sho
 
 
 def _announce(worker: StandaloneWorker) -> None:
-    print(f"ready: REST at {worker.rest_url}", flush=True)
+    lines = [f"ready: REST at {worker.rest_url}"]
     if worker.log is not None:
-        print(f"       the log at {worker.bootstrap_servers} (any Kafka client), its data in {worker.log.data}")
-    print(f"       the worker's files in {worker.folder}; Ctrl-C ends it", flush=True)
+        at = "" if worker.bootstrap_servers == _DEFAULT_BOOTSTRAP else f" -b {worker.bootstrap_servers}"
+        lines += [
+            f"the log at {worker.bootstrap_servers}, for any Kafka client; its data in {worker.log.data}",
+            f"a topic's records: kconnect consume TOPIC --from-beginning{at}",
+        ]
+    lines += [f"the worker's own files in {worker.folder}", "Ctrl-C ends it"]
+    print("\n       ".join(lines), flush=True)
 
 
 def _resolved(props: Mapping[str, str]) -> Mapping[str, str]:

@@ -149,7 +149,7 @@ def test_a_deleted_connector_is_gone_and_may_be_made_again(workbench: Any) -> No
     [
         ("c", {"file": "x"}, ConfigError, "connector type"),
         ("c", {**SOURCE, "connector.class": "java.Sourc"}, ConfigError, r"java\.Source"),
-        ("c", {**SOURCE, "name": "d"}, ConfigError, r"\(d\).*\(c\)"),
+        ("c", {**SOURCE, "name": "d"}, ConfigError, "name='d': the connector is called 'c'"),
         ("c", {"connector.class": "java.Source"}, ConfigError, "1 error.*\nfile is missing"),
         ("  ", SOURCE, ConfigError, "needs a name"),
         ("there", SOURCE, AlreadyExistsError, "Connector there already exists"),

@@ -214,6 +214,32 @@ def test_the_admin_token_is_made_once_for_its_user_alone(tmp_path: Path) -> None
         AdminToken(file)
 
 
+@pytest.mark.parametrize(
+    ("header", "status"), [(None, 403), ("Bearer wrong", 403), ("Basic {token}", 403), ("Bearer {token}", 200)]
+)
+def test_administration_asks_for_the_token(serve: Any, tmp_path: Path, header: str | None, status: int) -> None:
+    async def scenario(client: httpx.AsyncClient) -> None:
+        token = (tmp_path / "admin.token").read_text().strip()
+        headers = {} if header is None else {"Authorization": header.format(token=token)}
+        answer = await client.get("/admin/access", headers=headers)
+        assert answer.status_code == status
+        if status == 403:
+            assert str(tmp_path / "admin.token") in answer.json()["message"]
+
+    serve(scenario)
+
+
+def test_log_levels_reach_the_processes_of_the_worker(serve: Any, workbench: Any) -> None:
+    async def scenario(client: httpx.AsyncClient) -> None:
+        answer = await client.put("/admin/loggers/kconnect_file", json={"level": "warn"})
+        assert answer.json() == ["kconnect_file"]
+        assert workbench.environment.log_levels == {"kconnect_file": "WARN"}
+        assert (await client.get("/admin/loggers/kconnect_file")).json()["level"] == "WARN"
+        assert (await client.put("/admin/loggers/kconnect_file", json={"level": "LOUD"})).status_code == 404
+
+    serve(scenario)
+
+
 def test_validate_checks_against_the_class_of_the_path(serve: Any) -> None:
     async def scenario(client: httpx.AsyncClient) -> None:
         path = "/connector-plugins/java.Source/config/validate"

@@ -11,5 +11,10 @@ def named(props: Mapping[str, str], name: str) -> dict[str, str]:
     """`props` with `name` as their `name`. ConfigError when they carry another one."""
     own = props.get("name", name)
     if own != name:
-        raise ConfigError(f"Connector name configuration ({own}) doesn't match connector name in the URL ({name})")
+        raise ConfigError(
+            f"the connector is called {name!r}, and its config says otherwise",
+            key="name",
+            value=own,
+            suggestion="leave the name out of the config, or delete the connector and make it anew to rename it",
+        )
     return {**props, "name": name}

@@ -263,8 +263,8 @@ class Herder:
         if errors:
             listed = "\n".join(errors)
             raise ConfigError(
-                f"Connector configuration is invalid and contains the following {len(errors)} error(s):\n{listed}\n"
-                "`PUT /connector-plugins/{class}/config/validate` shows them key by key"
+                f"the configuration of {props['name'] or 'the connector'} has {len(errors)} error(s):\n{listed}\n"
+                "(PUT /connector-plugins/CLASS/config/validate shows them key by key)"
             )
 
     async def _store(self, props: Mapping[str, str], target_state: TargetState | None) -> ConnectorInfo:

@@ -22,6 +22,11 @@ _NESTED = re.compile(r"((?:transforms|predicates)\.[^.]+\.)type|((?:key\.|value\
 _REFERENCE = re.compile(r"\$\{[^{}]+\}")
 
 
+def restore(props: Mapping[str, str], stored: Mapping[str, str]) -> dict[str, str]:
+    """`props` with `[hidden]` replaced by what is stored under the key: it came from an answer of `Secrets.hide`."""
+    return {key: stored.get(key, value) if value == HIDDEN else value for key, value in props.items()}
+
+
 class Secrets:
     """`describe` gives the keys that a plugin takes; each plugin is asked for once."""
 
@@ -36,11 +41,6 @@ class Secrets:
             key: HIDDEN if key in secret and value and not _REFERENCE.fullmatch(value) else value
             for key, value in props.items()
         }
-
-    async def restore(self, props: Mapping[str, str], stored: Mapping[str, str] | None) -> dict[str, str]:
-        """`props` with `[hidden]` replaced by what is stored under the key: it came from an answer of `hide`."""
-        known = stored or {}
-        return {key: known.get(key, value) if value == HIDDEN else value for key, value in props.items()}
 
     async def _secret_keys(self, props: Mapping[str, str]) -> set[str]:
         declared: dict[str, bool] = {}

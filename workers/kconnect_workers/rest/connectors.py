@@ -11,7 +11,8 @@ from fastapi import Request, Response
 
 from kconnect.errors import NotFoundError
 from kconnect_workers.herder.entities import ConnectorInfo
-from kconnect_workers.herder.secrets import Secrets
+from kconnect_workers.herder.herder import Herder
+from kconnect_workers.herder.secrets import Secrets, restore
 from kconnect_workers.rest import bodies
 from kconnect_workers.rest.answers import Json, Nothing
 from kconnect_workers.rest.route import PathName, TaskNumber, WorkerHerder, api_router, is_true
@@ -35,7 +36,7 @@ async def list_connectors(request: Request, herder: WorkerHerder) -> Json:
 @router.post("")
 async def create(request: Request, herder: WorkerHerder) -> Json:
     wanted = bodies.create_connector(await bodies.read_body(request))
-    info = await herder.create(wanted.name, await _restored(request, wanted.config, None), wanted.initial_state)
+    info = await herder.create(wanted.name, wanted.config, wanted.initial_state)
     return await _created(request, info)
 
 
@@ -58,7 +59,7 @@ async def config(name: PathName, request: Request, herder: WorkerHerder) -> Json
 @router.put("/{name}/config")
 async def put_config(name: PathName, request: Request, herder: WorkerHerder) -> Json:
     props = bodies.settings(await bodies.read_body(request))
-    created, info = await herder.put_config(name, await _restored(request, props, name))
+    created, info = await herder.put_config(name, _restored(herder, props, name))
     return await _created(request, info) if created else Json(await _shown(request, info))
 
 
@@ -67,7 +68,7 @@ async def patch_config(name: PathName, request: Request, herder: WorkerHerder) -
     herder.config(name)
     changes = bodies.patch(await bodies.read_body(request))
     given = {key: value for key, value in changes.items() if value is not None}
-    info = await herder.patch_config(name, {**changes, **await _restored(request, given, name)})
+    info = await herder.patch_config(name, {**changes, **_restored(herder, given, name)})
     return Json(await _shown(request, info))
 
 
@@ -158,11 +159,6 @@ async def _hidden(request: Request, props: Mapping[str, str]) -> Mapping[str, st
     return dict(props) if secrets is None else await secrets.hide(props)
 
 
-async def _restored(request: Request, props: Mapping[str, str], name: str | None) -> dict[str, str]:
+def _restored(herder: Herder, props: Mapping[str, str], name: str) -> dict[str, str]:
     """`props` with passwords that were sent back hidden as they are stored."""
-    secrets: Secrets | None = request.app.state.secrets
-    herder: WorkerHerder = request.app.state.herder
-    if secrets is None:
-        return dict(props)
-    stored = herder.config(name) if name in herder.connectors() else None
-    return await secrets.restore(props, stored)
+    return restore(props, herder.config(name) if name in herder.connectors() else {})

@@ -83,7 +83,7 @@ def _change(request: Request, name: str, level: str) -> list[str]:
     changed = []
     for known in sorted({*below, name}):
         logger = logging.getLogger(None if known == "root" else known)
-        if logger.getEffectiveLevel() != _LEVELS[level]:
+        if logger.level != _LEVELS[level]:
             changed.append(known)
             request.app.state.log_levels[known] = int(time.time() * 1000)
         logger.setLevel(_LEVELS[level])

@@ -1,10 +1,11 @@
-"""/ and /health: the worker itself."""
+"""/, /health and /admin/access: the worker itself."""
 
 from __future__ import annotations
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from kconnect import __version__
+from kconnect_workers.rest.access import require_admin
 from kconnect_workers.rest.answers import Json
 from kconnect_workers.rest.route import api_router
 
@@ -20,5 +21,11 @@ async def root(request: Request) -> Json:
 @router.get("/health")
 async def health() -> Json:
     return Json(
-        {"status": "healthy", "message": "Worker has completed startup and is ready to handle requests."},
+        {"status": "healthy", "message": "The worker has started and answers requests."},
     )
+
+
+@router.get("/admin/access", dependencies=[Depends(require_admin)])
+async def access() -> Json:
+    """What the caller may do; 403 for one who does not bring the admin token."""
+    return Json({"role": "admin"})

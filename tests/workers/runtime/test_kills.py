@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -88,7 +89,7 @@ WORKER = """
 
     async def main():
         global env
-        bootstrap, folder = sys.argv[1:]
+        bootstrap, folder, *settings = sys.argv[1:]
         props = {
             "bootstrap.servers": bootstrap,
             "key.converter": "org.apache.kafka.connect.storage.StringConverter",
@@ -96,7 +97,7 @@ WORKER = """
         }
         env = Environment(props, Listener(), folder=Path(folder))
         await env.start()
-        config = {"name": "one", "connector.class": "CountingSource", "topic": "worker", "limit": "0"}
+        config = {"name": "one", **dict(pair.split("=") for pair in settings)}
         await env.start_connector("one", config, TargetState.STARTED)
         await env.start_task(TaskId("one", 0), config, config, TargetState.STARTED)
         await asyncio.Event().wait()
@@ -105,10 +106,16 @@ WORKER = """
 """
 
 
+COUNTING = ("connector.class=CountingSource", "topic=worker", "limit=0")
+
+
 @pytest.fixture
-def worker(environment: MakeEnvironment, log_address: str, tmp_path: Path) -> subprocess.Popen[str]:
+def worker(
+    request: pytest.FixtureRequest, environment: MakeEnvironment, log_address: str, tmp_path: Path
+) -> Iterator[subprocess.Popen[str]]:
     """A worker with a running task, in a process of its own; its first line tells the pids."""
-    command = [sys.executable, "-c", textwrap.dedent(WORKER), log_address, str(tmp_path / "processes")]
+    settings = getattr(request, "param", COUNTING)
+    command = [sys.executable, "-c", textwrap.dedent(WORKER), log_address, str(tmp_path / "processes"), *settings]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         yield process
         process.kill()
@@ -128,6 +135,12 @@ def pids(worker: subprocess.Popen[str]) -> list[int]:
     return [int(word) for word in words[1::2]]
 
 
+@pytest.mark.parametrize(
+    "worker",
+    [COUNTING, ("connector.class=BadSource", "bad.at=poll", "bad.how=hold")],
+    indirect=True,
+    ids=["well-behaved", "holding the interpreter"],
+)
 def test_what_a_killed_worker_started_is_gone_with_it(worker: subprocess.Popen[str]) -> None:
     children = {p.pid for p in psutil.Process(worker.pid).children(recursive=True)} | set(pids(worker))
     worker.kill()

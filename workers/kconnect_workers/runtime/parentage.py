@@ -19,6 +19,11 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
+def outlive_parent() -> None:
+    """Take `die_with_parent` back: from now on the process sees to it itself."""
+    _prctl(_PR_SET_PDEATHSIG, 0)
+
+
 def adopt_orphans() -> None:
     """Become the parent of the processes that a killed zygote leaves behind, so that their exits can be told."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)

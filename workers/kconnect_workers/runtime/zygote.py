@@ -22,7 +22,7 @@ from kconnect_workers.runtime.channel import Channel, ChannelClosedError
 from kconnect_workers.runtime.entry_points import load_core
 from kconnect_workers.runtime.lease import ExitCode
 from kconnect_workers.runtime.messages import Exited, Fork, Forked, ForkFailed, Kill, Ready, ToZygote
-from kconnect_workers.runtime.parentage import die_with_parent
+from kconnect_workers.runtime.parentage import die_with_parent, outlive_parent
 
 PRELOADED = (
     "confluent_kafka",
@@ -53,6 +53,9 @@ class Zygote:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def serve(self) -> None:
+        """Until the worker is gone; what was forked is killed then, whatever it is doing: plugin code that holds the
+        interpreter keeps a process from ending by itself."""
+        outlive_parent()
         self._channel.send(Ready(pid=os.getpid()))
         poll = select.poll()
         poll.register(self._channel, select.POLLIN)
@@ -68,7 +71,8 @@ class Zygote:
                     while (message := self._channel.receive(timeout=0)) is not None:
                         self._handle(message)
         except ChannelClosedError:
-            return
+            for pid in self._children:
+                self._kill(pid)
 
     def _handle(self, message: ToZygote) -> None:
         match message:
@@ -76,8 +80,11 @@ class Zygote:
                 self._fork(message.token)
             case Kill():
                 if message.pid in self._children:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.killpg(message.pid, signal.SIGKILL)
+                    self._kill(message.pid)
+
+    def _kill(self, pid: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
 
     def _fork(self, token: int) -> None:
         control, logs, stderr = fds = self._channel.take_fds(3)

@@ -108,11 +108,11 @@ class ZygoteClient:
     async def stop(self) -> None:
         """End it; what it forked goes on. May be called twice."""
         self._stopping = True
+        process = self._process
+        self.kill()  # before its channel closes, from which it would think that the worker is gone
         if self._channel is not None:
             self._channel.close()
-        process = self._process
         if process is not None:
-            self.kill()
             await asyncio.get_running_loop().run_in_executor(None, process.wait)
             self._process = None
         if self._stderr is not None:

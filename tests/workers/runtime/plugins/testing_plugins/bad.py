@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from kconnect.source import SourceConnector, SourceTask
 
 class BadConfig(Config):
     bad_at: str = key(default="", doc="Where to misbehave.")
-    bad_how: str = key(default="raise", doc="raise, hang, exit, abort, segfault; or what to return.")
+    bad_how: str = key(default="raise", doc="raise, hang, hold, exit, abort, segfault; or what to return.")
 
 
 def misbehave(config: BadConfig, here: str) -> None:
@@ -27,6 +28,8 @@ def misbehave(config: BadConfig, here: str) -> None:
             raise ValueError(f"no good in {here}")
         case "hang":
             threading.Event().wait()
+        case "hold":  # the interpreter: no other thread runs meanwhile
+            re.match("(a+)+$", "a" * 64 + "b")
         case "exit":
             sys.exit(7)
         case "abort":

@@ -159,7 +159,7 @@ class SqlSourceConfig(ConnectionConfig):
 
 
 class SqlTaskConfig(SqlSourceConfig):
-    tables: list[str] = key(default=[], internal=True, importance=LOW, doc="Set by the connector: this task's tables.")
+    tables: str = key(default="[]", internal=True, importance=LOW, doc="Set by the connector: this task's tables.")
 
 
 class SqlSinkConfig(ConnectionConfig):

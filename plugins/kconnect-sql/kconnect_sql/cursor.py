@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Generator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 from kconnect.errors import ConnectError
@@ -31,6 +32,8 @@ class TableCursor:
         self._look_at_columns()
         if place.position is None:
             place.position = self._initial()
+        elif place.position.number is None:  # read by timestamps alone so far
+            place.position = replace(place.position, number=config.incrementing_initial)
         self._horizon = reader.horizon(self._rows_sql(), table, self._number if not self._moments else None)
 
     @property

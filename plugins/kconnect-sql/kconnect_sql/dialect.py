@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -28,12 +29,22 @@ class Table:
 
     @classmethod
     def parse(cls, text: str) -> Table:
-        """What `str` gave."""
+        """A name that may be qualified; what comes before the last dot is the schema."""
         schema, _, name = text.rpartition(".")
         return cls(name, schema or None)
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}" if self.schema else self.name
+
+
+def encode_tables(tables: Sequence[Table]) -> str:
+    """Tables as one value of a task's configuration, whatever is in their names."""
+    return json.dumps([[table.name, table.schema] for table in tables])
+
+
+def decode_tables(text: str) -> list[Table]:
+    """What `encode_tables` gave."""
+    return [Table(name, schema) for name, schema in json.loads(text)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

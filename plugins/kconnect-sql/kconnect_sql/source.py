@@ -11,7 +11,7 @@ from kconnect.errors import ConfigError, ConnectError, RetriableError
 from kconnect.record import SourceOffset
 from kconnect.source import SourceConnector, SourcePartitionKey
 from kconnect_sql.config import SqlSourceConfig
-from kconnect_sql.dialect import Table, dialect_of
+from kconnect_sql.dialect import Table, dialect_of, encode_tables
 from kconnect_sql.login import first_connection
 from kconnect_sql.position import QUERY_PARTITION, Position
 from kconnect_sql.source_task import SqlSourceTask
@@ -64,9 +64,9 @@ class SqlSource(SourceConnector[SqlSourceConfig]):
     def task_configs(self, max_tasks: int) -> list[dict[str, str]]:
         if self._config.query:
             return [dict(self.props)] if max_tasks else []
-        tables = [str(table) for table in self._tables]
+        tables = self._tables
         count = min(max_tasks, len(tables))
-        return [{**self.props, "tables": ",".join(tables[n::count])} for n in range(count)]
+        return [{**self.props, "tables": encode_tables(tables[n::count])} for n in range(count)]
 
     def alter_offsets(
         self, props: Mapping[str, str], offsets: Mapping[SourcePartitionKey, SourceOffset | None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from kconnect.record import RowBatch
 from kconnect.source import SourceTask
 from kconnect_sql.config import SqlTaskConfig
 from kconnect_sql.cursor import TableCursor
-from kconnect_sql.dialect import Reader, Table, dialect_of
+from kconnect_sql.dialect import Reader, Table, decode_tables, dialect_of
 from kconnect_sql.login import first_connection
 from kconnect_sql.position import place_of
 
@@ -41,9 +41,9 @@ class SqlSourceTask(SourceTask[SqlTaskConfig]):
         self._config = config
         self._stopping = threading.Event()
         self._dialect, self._url = dialect_of(config)
-        tables: list[Table | None] = [Table.parse(name) for name in config.tables]
+        tables: Sequence[Table | None] = [None] if config.query else decode_tables(config.tables)
         stored = self.context.offset_storage_reader
-        self._places = [place_of(table, self._url.database, stored) for table in ([None] if config.query else tables)]
+        self._places = [place_of(table, self._url.database, stored) for table in tables]
         self._reader: Reader | None = None
         self._turns: list[_Turn] = []
         self._batches: Generator[RowBatch, None, None] | None = None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from urllib.parse import urlsplit
@@ -148,6 +152,87 @@ def test_a_sink_puts_again_after_its_session_was_ended(postgres: Database) -> No
         run.put_until_done(batch)
         assert run.context.timeouts == [10]
     assert postgres.rows("SELECT id FROM orders ORDER BY id") == [(1,), (2,), (3,)]
+
+
+class Gate:
+    """Passes connections on to a server while it is open; closed, it refuses them and cuts those that there are."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._server = (host, port)
+        self._ends: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._accept(self._listener)
+
+    def open(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._accept(self._listener)
+
+    def close(self) -> None:
+        for end in (self._listener, *self._ends):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+        self._ends.clear()
+
+    def _accept(self, listener: socket.socket) -> None:
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    client, _ = listener.accept()
+                    server = socket.create_connection(self._server)
+                    self._ends += [client, server]
+                    for source, target in ((client, server), (server, client)):
+                        threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+
+    @staticmethod
+    def _pass_on(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def gate(postgres: Database) -> Iterator[Gate]:
+    parts = urlsplit(postgres.url)
+    gate = Gate(parts.hostname or "", parts.port or 0)
+    yield gate
+    gate.close()
+
+
+def through(gate: Gate, database: Database) -> str:
+    return f"jdbc:postgresql://127.0.0.1:{gate.port}{urlsplit(database.url).path}?user=postgres"
+
+
+def test_a_source_waits_for_a_database_that_is_away_and_goes_on(postgres: Database, gate: Gate) -> None:
+    postgres.run("CREATE TABLE items (id INT NOT NULL)", "INSERT INTO items SELECT generate_series(1, 1000)")
+    with source(through(gate, postgres), batch_max_rows="100") as run:
+        found = run.poll_until(300)
+        gate.close()
+        with suppress(RetriableError):
+            while True:
+                found += run.poll()  # what was fetched already
+        with pytest.raises(RetriableError, match="cannot be reached"):
+            run.poll()
+        gate.open()
+        found += run.poll_until(1000 - len(found))
+    assert [record.value["id"] for record in found] == list(range(1, 1001))
+
+
+def test_a_sink_waits_for_a_database_that_is_away(postgres: Database, gate: Gate) -> None:
+    with sink(through(gate, postgres)) as run:
+        run.put([run.record({"id": 1}, ROW)])
+        gate.close()
+        batch = [run.record({"id": 2}, ROW)]
+        for _ in range(3):
+            with pytest.raises(RetriableError):
+                run.put(batch)
+        gate.open()
+        run.put_until_done(batch)
+    assert postgres.rows("SELECT id FROM orders ORDER BY id") == [(1,), (2,)]
 
 
 def test_a_sink_gives_up_after_max_retries(postgres: Database) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -286,6 +287,21 @@ def test_names_that_need_quotes_are_quoted(database: Database) -> None:
     assert record.topic == 't.Odd "name%s" $1'
 
 
+def test_a_table_may_have_dots_and_commas_in_its_name(database: Database) -> None:
+    database.run('CREATE TABLE "a.b,c" (id INTEGER NOT NULL)', 'INSERT INTO "a.b,c" VALUES (1)')
+    with source(database) as run:
+        assert [record.topic for record in run.poll_until(1)] == ["t.a.b,c"]
+
+
+def test_an_offset_of_a_timestamp_mode_serves_an_incrementing_one(items: Database) -> None:
+    offsets = MemoryOffsets()
+    offsets.store({"protocol": "1", "table": "items"}, {"timestamp": 1767225602000, "timestamp.nanos": 0})
+    with SourceTaskHarness(SqlSource, props_of(items), offsets=offsets) as run:
+        assert ids(run.poll_until(3)) == [1, 2, 3]
+    with SourceTaskHarness(SqlSource, props_of(items, "timestamp+incrementing"), offsets=offsets) as run:
+        assert ids(run.poll_until(2)) == [2, 3]
+
+
 def test_bare_names_are_folded_by_the_database(items: Database) -> None:
     with source(items, sql_quote_identifiers="false", incrementing_column_name="ID") as run:
         assert ids(run.poll_until(3)) == [1, 2, 3]
@@ -295,7 +311,7 @@ def test_tables_are_shared_among_tasks(database: Database) -> None:
     for name in ("a", "b", "c"):
         database.run(f"CREATE TABLE {name} (id INTEGER NOT NULL)")
     with source(database) as run:
-        shares = [config["tables"].split(",") for config in run.connector.task_configs(2)]
+        shares = [json.loads(config["tables"]) for config in run.connector.task_configs(2)]
         assert sorted(len(share) for share in shares) == [1, 2]
         assert len(run.connector.task_configs(9)) == 3
 

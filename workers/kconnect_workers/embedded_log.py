@@ -8,10 +8,10 @@ import os
 import re
 import signal
 import sys
-from collections import deque
 from pathlib import Path
 
 from kconnect.errors import ConfigError
+from kconnect_workers.runtime.host_output import StderrTail
 
 _logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class EmbeddedLog:
         self._listener = listener
         self.data = data
         self._process: asyncio.subprocess.Process | None = None
-        self._last_words: deque[str] = deque(maxlen=20)
+        self._stderr: StderrTail | None = None
         self._watching: asyncio.Task[None] | None = None
 
     @property
@@ -62,32 +62,30 @@ class EmbeddedLog:
             _logger.warning("the embedded log did not stop within %g s and is killed", _STOP_SECONDS)
             process.kill()
             await process.wait()
+        self._drain()
 
     async def _launch(self) -> None:
-        self._last_words.clear()
-        self._process = process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "kconnect.log", "--listeners", self._listener, "--data", str(self.data)),
-            *("--parent-pid", str(os.getpid())),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
+        stderr_reader, stderr_writer = os.pipe()
+        self._drain()
+        self._stderr = StderrTail(stderr_reader, "[log] ")
+        try:
+            self._process = process = await asyncio.create_subprocess_exec(
+                *self._command(),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=stderr_writer,
+                start_new_session=True,
+            )
+        finally:
+            os.close(stderr_writer)
         assert process.stdout is not None
-        assert process.stderr is not None
-        said = asyncio.create_task(self._pass_on(process.stderr))
         try:
             line = await asyncio.wait_for(process.stdout.readline(), _START_SECONDS)
-        except TimeoutError:
-            process.kill()
+        except (TimeoutError, ValueError):  # ValueError: a line without an end
             line = b""
         ready = _READY.match(line.decode(errors="replace"))
         if ready is None:
-            await process.wait()
-            await said
-            reason = self._last_words[-1] if self._last_words else f"it ended with {process.returncode}"
-            raise ConfigError(f"the embedded log did not start: {reason.removeprefix('kconnect broker: ')}")
+            raise ConfigError(f"the embedded log did not start: {await self._bury(process, line)}")
         self.bootstrap_servers, self.cluster_id = ready["address"], ready["cluster"]
         self._listener = f"{ready['protocol']}://{ready['address']}"
 
@@ -105,7 +103,25 @@ class EmbeddedLog:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
-    async def _pass_on(self, stderr: asyncio.StreamReader) -> None:
-        while line := (await stderr.readline()).decode(errors="replace").rstrip():
-            self._last_words.append(line)
-            _logger.info("[log] %s", line)
+    def _command(self) -> list[str]:
+        return [
+            *(sys.executable, "-m", "kconnect.log", "--listeners", self._listener, "--data", str(self.data)),
+            *("--parent-pid", str(os.getpid())),
+        ]
+
+    async def _bury(self, process: asyncio.subprocess.Process, first_line: bytes) -> str:
+        """End what is not ready; why it is not, in its own words where it said some."""
+        try:
+            await asyncio.wait_for(process.wait(), 0 if first_line else _STOP_SECONDS)
+        except TimeoutError:
+            process.kill()
+        code = await process.wait()
+        self._drain()
+        words = "" if self._stderr is None else self._stderr.text
+        said = next((line for line in reversed(words.split("\n")) if line), f"it ended with {code}")
+        return said.removeprefix("kconnect broker: ")
+
+    def _drain(self) -> None:
+        """Read what the broker that has ended said last."""
+        if self._stderr is not None:
+            self._stderr.drain()

@@ -197,6 +197,18 @@ def test_a_restart_restarts_what_is_meant(
     run(scenario)
 
 
+def test_a_connector_can_be_restarted_before_it_has_a_status(workbench: Any) -> None:
+    async def scenario() -> None:
+        herder = await workbench.start()
+        await herder.create("c", SOURCE)
+        state = await herder.restart("c", include_tasks=True, only_failed=False)
+        assert state.connector.state == "RESTARTING"
+        await workbench.settle()
+        assert herder.status("c").connector.state == "RUNNING"
+
+    run(scenario)
+
+
 def test_one_task_is_restarted_by_itself(workbench: Any) -> None:
     async def scenario() -> None:
         herder = await workbench.start()

@@ -184,9 +184,10 @@ class Herder:
 
     async def restart(self, name: str, *, include_tasks: bool, only_failed: bool) -> ConnectorStateInfo:
         """Restart the connector and tasks that are meant; the status from which it begins."""
-        status = self._statuses.connector(name)
-        if self._configs.state.config(name) is None or status is None:
+        if self._configs.state.config(name) is None:
             raise NotFoundError(f"Unknown connector: {name}")
+        made_just_now = Status(id=name, state=State.UNASSIGNED, worker_id=self._worker_id)
+        status = self._statuses.connector(name) or made_just_now
         tasks = self._statuses.tasks(name)
         plan = RestartPlan.of(status, tasks, include_tasks=include_tasks, only_failed=only_failed)
         if plan.connector:

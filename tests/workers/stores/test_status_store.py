@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import asyncio
+
+from kconnect_workers.states import State, Status, TaskId
+from kconnect_workers.stores.entry_log import Apply, Entry, MemoryLog
+from kconnect_workers.stores.offset_store import OffsetStore
+from kconnect_workers.stores.status_store import StatusStore
+
+
+def status(id: str | TaskId, state: State = State.RUNNING) -> Status:
+    return Status(id=id, state=state, worker_id="w:8083")
+
+
+def test_a_removed_connector_leaves_no_status_and_no_topic() -> None:
+    async def scenario() -> None:
+        store = StatusStore(MemoryLog)
+        await store.put(status("a"), status(TaskId("a", 1)), status(TaskId("a", 0)), status("a-0"))
+        await store.put_topic("a", 0, "orders")
+        assert [found.id for found in store.tasks("a")] == [TaskId("a", 0), TaskId("a", 1)]
+        assert store.topics("a") == ["orders"]
+        await store.remove_connector("a")
+        assert (store.connector("a"), store.tasks("a"), store.topics("a")) == (None, [], [])
+        assert store.connector("a-0") == status("a-0")
+
+    asyncio.run(scenario())
+
+
+def test_a_status_that_cannot_be_read_is_passed_over() -> None:
+    async def scenario() -> None:
+        applies: list[Apply] = []
+
+        def opened(apply: Apply) -> MemoryLog:
+            applies.append(apply)
+            return MemoryLog(apply)
+
+        store = StatusStore(opened)
+        broken: list[Entry] = [(b"status-connector-a", b"{"), (b"status-task-a", b"{}"), (b"\xff", None), (b"x", b"1")]
+        for key, value in broken:
+            applies[0](key, value)
+        await store.put(status("b"))
+        assert store.connectors() == ["b"]
+
+    asyncio.run(scenario())
+
+
+def test_an_offset_keeps_the_key_bytes_that_were_read() -> None:
+    """Members of a JSON object have no order: another key would leave the old one to compaction for ever."""
+
+    async def scenario() -> None:
+        written: list[Entry] = []
+
+        class RecordingLog(MemoryLog):
+            async def append(self, entries: list[Entry]) -> None:
+                written.extend(entries)
+                await super().append(entries)
+
+        store = OffsetStore(RecordingLog)
+        await store.write([(b'["c", {"b": 2, "a": 1}]', b'{"position":1}')])
+        await store.alter("c", [({"a": 1, "b": 2}, {"position": 7}), ({"a": 9}, {"position": 0})])
+        assert written[1:] == [
+            (b'["c", {"b": 2, "a": 1}]', b'{"position":7}'),
+            (b'["c",{"a":9}]', b'{"position":0}'),
+        ]
+        assert await store.offsets("d") == []
+
+    asyncio.run(scenario())

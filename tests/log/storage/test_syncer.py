@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,23 @@ def test_a_sync_takes_all_older_data_along(loop: Loop, tmp_path: Path) -> None:
     assert done == [(1, 1, 1)]
     data.abandon()
     offsets.abandon()
+
+
+@pytest.mark.parametrize("offsets_topic", ["__consumer_offsets", "connect-offsets"])
+def test_what_speaks_of_data_is_synced_after_it(
+    loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offsets_topic: str
+) -> None:
+    offsets = partition(loop, tmp_path, offsets_topic, **{"flush.messages": "1"})
+    topics = [offsets, *(partition(loop, tmp_path, f"data{number}") for number in range(12))]
+    for topic in topics:
+        append(topic)
+    synced: list[int] = []
+    monkeypatch.setattr("kconnect.log.storage.syncer._fdatasync", lambda fd: synced.append(os.fstat(fd).st_ino))
+    loop.syncer.close(topics)
+    folders = {topic.folder.stat().st_ino: topic.topic for topic in topics}
+    assert [folders[inode] for inode in synced if inode in folders][-1] == offsets_topic
+    for topic in topics:
+        topic.abandon()
 
 
 def test_what_is_asked_for_during_a_sync_is_done_by_one_more(loop: Loop, tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Syncing in groups, on a thread of its own: the loop never waits for the disk to sync.
 
 One sync takes along everything that was written before it was asked for: first the partitions whose records
-are data, then those whose records speak of data (committed offsets). What is asked for while a
-sync runs is done together by the next one.
+are data, then those whose records speak of data: committed offsets, in topics with `flush.messages=1`. What is asked
+for while a sync runs is done together by the next one.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import os
 import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
-
-from kconnect.log.storage.topic import INTERNAL_TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -77,7 +75,7 @@ class Syncer:
     def _take_tickets(self) -> list[SyncTicket]:
         tickets = []
         failed: set[Partition] = set()
-        for partition in sorted(self._dirty, key=lambda p: p.topic in INTERNAL_TOPICS):
+        for partition in sorted(self._dirty, key=lambda p: p.config.flush_messages == 1):
             if partition.offline is None:
                 try:
                     tickets.append(partition.begin_sync())

@@ -194,7 +194,7 @@ class SinkLedger:
         return verdict
 
     def has_all(self, bootstrap: str) -> bool:
-        return {arrival for arrival in self.arrivals()} >= {
+        return set(self.arrivals()) >= {
             Arrival(key, id_) for key, ids in self.expected(bootstrap).items() for id_ in ids
         }
 

@@ -126,7 +126,7 @@ def eventually(
     def holds() -> bool:
         try:
             return condition()
-        except (OSError, LookupError):  # what is asked is starting, or just died
+        except (OSError, LookupError, psutil.NoSuchProcess):  # what is asked is starting, or just died
             return False
 
     if not poll_until(holds, timeout=timeout):

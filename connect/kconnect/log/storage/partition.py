@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import struct
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ _BASE_OFFSET_AT, _LEADER_EPOCH_AT = 0, 12
 _MAX_RELATIVE_OFFSET = 0x7FFFFFFF
 _KEPT_SNAPSHOTS = 2
 _NEVER = 0x7FFFFFFFFFFFFFFF
+_TELL_AGAIN_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,6 +64,7 @@ class Partition:
         "_on_dirty",
         "_segment_bytes",
         "_snapshot_offset",
+        "_told_full_at",
         "appended_bytes",
         "config",
         "dirty",
@@ -95,6 +98,7 @@ class Partition:
         self.dirty = self._awaits_sync = False
         self.appended_bytes = 0
         self._snapshot_offset = 0
+        self._told_full_at = -_TELL_AGAIN_SECONDS
         self.watchers: set[Callable[[], None]] = set()
         self._on_dirty = on_dirty
         self.configure(config)
@@ -184,11 +188,17 @@ class Partition:
                 segment = self.roll()
             segment.append(batch, last_offset, header.max_timestamp)
         except OSError as e:
-            raise RequestError(
-                ErrorCode.KAFKA_STORAGE_ERROR, f"{self.folder} cannot be written: {e.strerror}; make room on its disk"
-            ) from e
+            raise self._unwritable(e) from e
         self._appended(header, base_offset, last_offset, size)
         return base_offset, header.max_timestamp if self._admission.gives_time else -1
+
+    def _unwritable(self, error: OSError) -> RequestError:
+        """Clients try again without a word, so the log says it as well."""
+        told = f"{self.folder} cannot be written: {error.strerror}; make room on its disk"
+        if time.monotonic() - self._told_full_at >= _TELL_AGAIN_SECONDS:
+            self._told_full_at = time.monotonic()
+            _LOG.error("%s", told)
+        return RequestError(ErrorCode.KAFKA_STORAGE_ERROR, told)
 
     def _appended(self, header: BatchHeader, base_offset: int, last_offset: int, size: int) -> None:
         self.log_end_offset = last_offset + 1

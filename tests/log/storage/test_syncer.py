@@ -63,19 +63,24 @@ def test_a_sync_takes_all_older_data_along(loop: Loop, tmp_path: Path) -> None:
     offsets.abandon()
 
 
-@pytest.mark.parametrize("offsets_topic", ["__consumer_offsets", "connect-offsets"])
-def test_what_speaks_of_data_is_synced_after_it(
-    loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offsets_topic: str
-) -> None:
-    offsets = partition(loop, tmp_path, offsets_topic, **{"flush.messages": "1"})
-    topics = [offsets, *(partition(loop, tmp_path, f"data{number}") for number in range(12))]
+def test_what_speaks_of_data_is_synced_after_it(loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [name for n in range(6) for name in (f"connect-offsets{n}", f"data{n}")]
+    topics = [
+        partition(loop, tmp_path, name, **({"flush.messages": "1"} if "offsets" in name else {})) for name in names
+    ]
     for topic in topics:
         append(topic)
     synced: list[int] = []
-    monkeypatch.setattr("kconnect.log.storage.syncer._fdatasync", lambda fd: synced.append(os.fstat(fd).st_ino))
+
+    def note(fd: int) -> None:
+        synced.append(os.fstat(fd).st_ino)
+
+    monkeypatch.setattr("kconnect.log.storage.syncer._fdatasync", note)
     loop.syncer.close(topics)
     folders = {topic.folder.stat().st_ino: topic.topic for topic in topics}
-    assert [folders[inode] for inode in synced if inode in folders][-1] == offsets_topic
+    order = [folders[inode] for inode in synced if inode in folders]
+    assert sorted(order) == sorted(names)
+    assert ["offsets" in name for name in order] == [False] * 6 + [True] * 6
     for topic in topics:
         topic.abandon()
 

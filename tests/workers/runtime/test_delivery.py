@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kconnect.errors import DataError
 from kconnect_workers.runtime.delivery import DeliveryTracker
 
 A, B = {"table": "a"}, {"table": "b"}
@@ -105,6 +107,36 @@ def test_what_was_not_stored_stays_eligible_and_what_was_does_not() -> None:
     assert offsets(t) == {"a": 2}
     t.stored(t.eligible())
     assert offsets(t) == {}
+
+
+def test_a_source_may_go_on_using_its_objects_once_the_poll_is_handled() -> None:
+    t = tracker()
+    partition, offset = {"table": "a"}, {"at": 1}
+    delivery = t.begin(partition)
+    delivery.offset = offset
+    delivery.seal()
+    partition["table"], offset["at"] = "b", 2
+    assert offsets(t) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("partition", "offset", "told"),
+    [
+        ({"table": "a"}, {"at": [1]}, "at of a source offset must be a string, .* not \\[1\\]"),
+        ({"table": "a"}, {7: 1}, "the keys of a source offset must be strings, and 7 is none"),
+        ({"table": "a"}, 7, "a source offset must be a dict, not int"),
+        ({"table": ["a"]}, {"at": 1}, "table of a source partition must be"),
+    ],
+)
+def test_what_cannot_be_stored_is_refused_when_sealed_and_never_eligible(
+    partition: Any, offset: Any, told: str
+) -> None:
+    t = tracker()
+    delivery = t.begin(partition)
+    delivery.offset = offset
+    with pytest.raises(DataError, match=told):
+        delivery.seal()
+    assert t.eligible() == {}
 
 
 @given(

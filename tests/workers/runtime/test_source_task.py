@@ -160,6 +160,31 @@ def test_a_tolerated_record_is_passed_over(
     assert stored(kafka, tmp_path) == {b'["counter",{"stream":0}]': b'{"n":199}'}
 
 
+@pytest.mark.parametrize("transforms", ["", "stamp"])
+def test_a_tolerated_record_is_told_as_dropped_and_counts_as_skipped_alone(
+    environment: MakeEnvironment, topic: str, tmp_path: Path, transforms: str
+) -> None:
+    """Whether its converter refuses it, or a transform before."""
+    notes = tmp_path / "notes"
+    chain = {
+        "transforms": transforms,
+        "transforms__stamp__type": "org.apache.kafka.connect.transforms.InsertField$Value",
+        "transforms__stamp__static__field": "by",
+        "transforms__stamp__static__value": "us",
+    }
+
+    async def scenario() -> None:
+        async with environment({"offset.flush.interval.ms": "60000"}) as env:
+            settings = {"connector__class": "TellingSource", "errors__tolerance": "all", **chain}
+            await count(env, topic, limit="5", unfit__at="2", commit__file=str(notes), **settings)
+            await eventually(lambda: env.tasks()[TASK].stats.records_skipped == 1)
+            await eventually(lambda: env.tasks()[TASK].stats.records_out == 4)
+            assert env.tasks()[TASK].stats.records_filtered == 0
+
+    run(scenario())
+    assert sorted(notes.read_text().splitlines()) == ["commit", "dropped", *(f"{topic} {n}" for n in range(4))]
+
+
 def test_records_pass_the_transforms_and_dropped_ones_count_as_done(
     environment: MakeEnvironment, statuses: Statuses, kafka: Kafka, topic: str, tmp_path: Path
 ) -> None:
@@ -232,3 +257,48 @@ def test_a_record_that_the_log_refuses_fails_the_task_and_no_offset_passes_it(
     run(scenario())
     assert numbers(kafka, topic, 0) == list(range(50))
     assert numbers(kafka, topic, 1) == list(range(50))
+
+
+def test_a_record_that_the_log_refuses_is_not_told_as_dropped(
+    environment: MakeEnvironment, statuses: Statuses, kafka: Kafka, topic: str, tmp_path: Path
+) -> None:
+    """A source that forgets what it is told of would lose it."""
+    kafka.create(topic)
+    notes = tmp_path / "notes"
+
+    async def scenario() -> None:
+        async with environment() as env:
+            lost = {"connector__class": "TellingSource", "lost__stream": "0", "commit__file": str(notes)}
+            await count(env, topic, limit="5", **lost)
+            await eventually(lambda: statuses.last(TASK) is State.FAILED)
+
+    run(scenario())
+    assert set(notes.read_text().splitlines()) == {"commit"}
+
+
+def test_an_offset_that_cannot_be_stored_fails_the_task_and_those_before_it_are_stored(
+    environment: MakeEnvironment, statuses: Statuses, kafka: Kafka, topic: str, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        async with environment() as env:
+            await count(env, topic, unstorable__at="199")
+            await eventually(lambda: statuses.last(TASK) is State.FAILED)
+            told = (statuses.traces[str(TASK)] or "").splitlines()[0]
+            for words in ("counter-0", "CountingTask.poll", "n of a source offset must be", "object"):
+                assert words in told
+
+    run(scenario())
+    assert stored(kafka, tmp_path) == {b'["counter",{"stream":0}]': b'{"n":99}'}
+
+
+def test_acknowledgements_that_come_while_the_producers_queue_is_full_count(
+    environment: MakeEnvironment, kafka: Kafka, topic: str, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        async with environment() as env:
+            room = {"producer__override__queue__buffering__max__messages": "20"}
+            await count(env, topic, limit="300", **room)
+            await eventually(lambda: env.tasks()[TASK].stats.records_out == 300)
+
+    run(scenario())
+    assert stored(kafka, tmp_path) == {b'["counter",{"stream":0}]': b'{"n":299}'}

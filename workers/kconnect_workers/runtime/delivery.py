@@ -9,11 +9,12 @@ Everything here belongs to the task's thread, which is where producers call back
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kconnect.errors import DataError
 from kconnect.record import SourceOffset, SourcePartition, SourceRecord
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Delivery:
 
     __slots__ = ("_on_failure", "_sealed", "offset", "partition", "pending")
 
-    def __init__(self, partition: SourcePartition, on_failure: OnFailure) -> None:
+    def __init__(self, partition: SourcePartition | None, on_failure: OnFailure) -> None:
         self.partition = partition
         self.offset: SourceOffset | None = None
         self.pending = 0
@@ -45,6 +46,12 @@ class Delivery:
         self._on_failure = on_failure
 
     def seal(self) -> None:
+        """The source may use its objects for something else from now on. DataError when the partition or the offset
+        cannot be stored: the delivery is never done then."""
+        if self.partition is not None and self.offset is not None:
+            _check_storable(self.partition, "source partition")
+            _check_storable(self.offset, "source offset")
+            self.partition, self.offset = dict(self.partition), dict(self.offset)
         self._sealed = True
 
     def on_delivery(self, error: KafkaError | None, message: Message) -> None:
@@ -57,10 +64,13 @@ class Delivery:
     def for_record(
         self, record: SourceRecord, on_record: Callable[[SourceRecord, Message | None], None]
     ) -> Callable[[KafkaError | None, Message], None]:
-        """A callback of one record, for tasks that want to hear of each: dearer than `on_delivery`."""
+        """A callback of one record, for tasks that want to hear of each: dearer than `on_delivery`. `on_record` is told
+        of what is settled: acknowledged, or tolerated (None)."""
 
         def on_delivery(error: KafkaError | None, message: Message) -> None:
-            self.on_delivery(error, message)
+            if error is not None and not self._on_failure(error, message):
+                return
+            self.pending -= 1
             on_record(record, None if error is not None else message)
 
         return on_delivery
@@ -80,7 +90,7 @@ class DeliveryTracker:
 
     def begin(self, partition: SourcePartition | None) -> Delivery:
         """A delivery behind all earlier ones of its partition. One without a partition has nothing to store."""
-        delivery = Delivery(partition or {}, self._on_failure)
+        delivery = Delivery(partition, self._on_failure)
         if partition is not None:
             self._open.setdefault(partition_key(partition), deque()).append(delivery)
         return delivery
@@ -91,7 +101,7 @@ class DeliveryTracker:
             deliveries = self._open[key]
             while deliveries and deliveries[0].done:
                 delivery = deliveries.popleft()
-                if delivery.offset is not None:
+                if delivery.partition is not None and delivery.offset is not None:
                     self._eligible[key] = (delivery.partition, delivery.offset)
             if not deliveries:
                 del self._open[key]
@@ -107,3 +117,14 @@ class DeliveryTracker:
     def open_partitions(self) -> int:
         """Source partitions with records that are not acknowledged (as far as the last `eligible` saw)."""
         return len(self._open)
+
+
+def _check_storable(data: Mapping[str, Any], what: str) -> None:
+    """Offsets are objects of primitive members, as in Kafka Connect: the JVM must be able to read them."""
+    if not isinstance(data, Mapping):
+        raise DataError(f"a {what} must be a dict, not {type(data).__name__}")
+    for name, value in data.items():
+        if not isinstance(name, str):
+            raise DataError(f"the keys of a {what} must be strings, and {name!r} is none")
+        if value is not None and not isinstance(value, (str, int, float, bool, bytes)):
+            raise DataError(f"{name} of a {what} must be a string, a number, a boolean, bytes or None, not {value!r}")

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from kconnect.errors import ConnectError, DataError
+from kconnect.errors import ConnectError
 from kconnect.record import SourceOffset, SourcePartition
 from kconnect_workers.runtime.delivery import partition_key
 from kconnect_workers.runtime.host import Host
@@ -68,12 +68,10 @@ class Offsets:
         return [None if entry is None else msgspec.json.decode(entry[1]) for entry in found]
 
     def write(self, offsets: Iterable[tuple[SourcePartition, SourceOffset]], timeout_s: float) -> None:
-        """Store `offsets`; returns when that is done. DataError for one that JSON cannot carry, ConnectError when it
-        does not succeed within `timeout_s` seconds."""
+        """Store `offsets`, which JSON can carry; returns when that is done. ConnectError when it does not succeed within
+        `timeout_s` seconds."""
         entries: list[Entry] = []
         for partition, offset in offsets:
-            _check(partition, "source partition")
-            _check(offset, "source offset")
             known = self._stored.get(partition_key(partition))
             key = known[0] if known else msgspec.json.encode([self._connector, partition])
             entries.append((key, msgspec.json.encode(offset)))
@@ -251,14 +249,3 @@ def _bytes(data: str | bytes | None) -> bytes:
     if data is None:
         return b""
     return data.encode() if isinstance(data, str) else data
-
-
-def _check(data: Mapping[str, Any], what: str) -> None:
-    """Offsets are objects of primitive members, as in Kafka Connect: the JVM must be able to read them."""
-    if not isinstance(data, Mapping):
-        raise DataError(f"a {what} must be a dict, not {type(data).__name__}")
-    for name, value in data.items():
-        if not isinstance(name, str):
-            raise DataError(f"the keys of a {what} must be strings, and {name!r} is none")
-        if value is not None and not isinstance(value, (str, int, float, bool, bytes)):
-            raise DataError(f"{name} of a {what} must be a string, a number, a boolean, bytes or None, not {value!r}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeAlias, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from kconnect.converter import Converter, HeaderConverter, Serializer
-from kconnect.errors import ConnectError, RetriableError
+from kconnect.errors import ConnectError, DataError, RetriableError
 from kconnect.record import RowBatch, SourcePartition, SourceRecord
 from kconnect.row_projection import CompiledRows
 from kconnect.schema import Schema
@@ -89,7 +89,8 @@ class RecordSender:
         self._undeliverable: ConnectError | None = None
         self.tracker = DeliveryTracker(self._undelivered)
         self._rows = CompiledRows()
-        self.filtered = 0
+        self._unsent = 0
+        self._tolerated_unsent = 0
 
     def send(self, batch: Sequence[SourceRecord] | RowBatch) -> None:
         """Queue a batch. ConnectError when a record fails (of this batch, or an earlier one at delivery) and that is
@@ -102,8 +103,8 @@ class RecordSender:
         try:
             self._send_all(originals, records, deliveries)
         finally:
-            for delivery in deliveries.values():
-                delivery.seal()
+            unstorable = _seal_all(deliveries.values())
+        failed = failed or unstorable
         if failed is not None:
             raise failed
         self.serve()
@@ -117,6 +118,11 @@ class RecordSender:
     def flush(self, timeout_s: float) -> None:
         """Wait up to `timeout_s` seconds for what was sent to be acknowledged."""
         self._producer.flush(timeout_s)
+
+    @property
+    def filtered(self) -> int:
+        """Records that transforms dropped."""
+        return max(0, self._unsent - self._tolerated_unsent)
 
     @property
     def pending(self) -> int:
@@ -185,7 +191,7 @@ class RecordSender:
                 delivery = self._delivery(source_partition, deliveries)
                 on_delivery = delivery.on_delivery
             if record is None:
-                self._drop(original)
+                self._pass_over(original)
                 delivery.offset = original.source_offset
                 continue
             if record.topic != topic or record.key_schema is not key_schema or record.value_schema is not value_schema:
@@ -200,7 +206,10 @@ class RecordSender:
                     produce(topic, to_value(record.value, None), to_key(record.key, None), _ANY_PARTITION, on_delivery)
                 delivery.pending += 1
             except Exception:  # slowly, to find out what failed, and to wait for room
-                delivery.pending += self._send_slowly(original, record, on_delivery)
+                if self._send_slowly(original, record, on_delivery):
+                    delivery.pending += 1
+                else:
+                    self._pass_over(original)
             delivery.offset = original.source_offset
 
     def _delivery(self, partition: SourcePartition | None, deliveries: dict[bytes, Delivery]) -> Delivery:
@@ -257,8 +266,8 @@ class RecordSender:
         topic = record.topic
         return [(header.key, convert(topic, header.key, header.schema, header.value)) for header in record.headers]
 
-    def _send_slowly(self, original: SourceRecord, record: SourceRecord, on_delivery: OnDelivery) -> int:
-        """Stage by stage, with retries. How many records were sent: 0 when the failure is tolerated."""
+    def _send_slowly(self, original: SourceRecord, record: SourceRecord, on_delivery: OnDelivery) -> bool:
+        """Stage by stage, with retries. Whether the record was sent: not when its failure is tolerated."""
         topic = record.topic
         stage = Stage.HEADER_CONVERTER
         plugin: type = type(self._header_converter)
@@ -278,11 +287,11 @@ class RecordSender:
             if isinstance(e, StoppedError) or e is self._undeliverable:
                 raise
             self._failed(stage, plugin, e, original)
-            return 0
+            return False
         except Exception as e:
             self._failed(stage, plugin, e, original)
-            return 0
-        return 1
+            return False
+        return True
 
     def _produce_when_there_is_room(
         self,
@@ -308,8 +317,9 @@ class RecordSender:
         except RetriableError as e:
             return self._errors.retry(operation, e)
 
-    def _drop(self, original: SourceRecord) -> None:
-        self.filtered += 1
+    def _pass_over(self, original: SourceRecord) -> None:
+        """The record is not sent: it was dropped, or its failure tolerated."""
+        self._unsent += 1
         if self._on_record is not None:
             self._on_record(original, None)
 
@@ -324,6 +334,7 @@ class RecordSender:
             shown=repr(original),
         )
         self._settle(failure, error.args[0] if isinstance(error, KafkaException) else None)
+        self._tolerated_unsent += 1
 
     def _settle(self, failure: Failure, error: KafkaError | None) -> None:
         """Tolerate, or raise what ends the task: always, when it is not the record's fault."""
@@ -345,3 +356,14 @@ class RecordSender:
             self._undeliverable = self._undeliverable or e
             return False
         return True
+
+
+def _seal_all(deliveries: Iterable[Delivery]) -> DataError | None:
+    """Seal them; what the last one that cannot be stored has wrong."""
+    unstorable = None
+    for delivery in deliveries:
+        try:
+            delivery.seal()
+        except DataError as e:
+            unstorable = e
+    return unstorable

@@ -9,7 +9,7 @@ from typing import Any
 
 from kconnect.config import Config
 from kconnect.connector import OffsetStorageReader
-from kconnect.errors import ConnectError, RetriableError
+from kconnect.errors import ConnectError, DataError, RetriableError
 from kconnect.record import RowBatch, SourceRecord
 from kconnect.source import SourceTask, TransactionContext
 from kconnect_workers.runtime import messages
@@ -160,9 +160,9 @@ class WorkerSourceTask:
     def _send(self, batch: Sequence[SourceRecord] | RowBatch) -> None:
         try:
             self._sender.send(batch)
-        except (ConnectError, StoppedError):
-            raise
         except Exception as e:
+            if isinstance(e, (ConnectError, StoppedError)) and not isinstance(e, DataError):
+                raise
             raise ConnectError(
                 f"{self._id}: what {name_of(type(self._task))}.poll returned cannot be sent: {type(e).__name__}: {e}"
             ) from e

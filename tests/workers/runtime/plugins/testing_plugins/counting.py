@@ -19,6 +19,7 @@ class CountingConfig(Config):
     streams: int = key(default=1, doc="Source partitions, taken in turn.")
     pause_ms: int = key(default=0, doc="Wait in each poll.")
     unfit_at: int = key(default=-1, doc="Number whose value no converter takes.")
+    unstorable_at: int = key(default=-1, doc="Number whose offset JSON does not carry.")
     lost_stream: int = key(default=-1, doc="Stream whose records go to partition 7, which nobody has.")
     commit_file: str | None = key(default=None, doc="Gets a line for every commit.")
 
@@ -45,7 +46,7 @@ class CountingTask(SourceTask[CountingConfig]):
         return [
             SourceRecord(
                 partition,
-                {"n": n},
+                {"n": object() if n == config.unstorable_at else n},
                 config.topic,
                 7 if stream == config.lost_stream else None,
                 key=str(stream),

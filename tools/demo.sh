@@ -9,4 +9,4 @@ shop=.kconnect/demo/shop.db
 feeder=$!
 trap 'kill "$feeder" 2>/dev/null || true; wait "$feeder" 2>/dev/null || true' EXIT
 
-.venv/bin/kconnect standalone configs/demo/worker.properties configs/demo/*.json
+.venv/bin/kconnect standalone --progress configs/demo/worker.properties configs/demo/*.json

@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaException
 
 from kconnect.errors import AlreadyExistsError, ConfigError, NotFoundError
-from kconnect_workers.states import State, TargetState, TaskId
+from kconnect_workers.states import State, Status, TargetState, TaskId
 
 SOURCE = {"connector.class": "java.Source", "file": "a.txt", "tasks.max": "2"}
 
@@ -241,6 +242,29 @@ def test_a_connector_that_cannot_say_its_tasks_fails_and_its_tasks_go_on(workben
         await herder.restart("c", include_tasks=False, only_failed=True)
         await workbench.settle()
         assert len(workbench.environment.running) == 1
+
+    run(scenario)
+
+
+def test_a_status_that_cannot_be_stored_keeps_no_later_one_back(
+    workbench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = workbench.statuses.put
+
+    async def put_but_one(*statuses: Status) -> None:
+        if any(status.trace == "bad" for status in statuses):
+            raise KafkaException("no")
+        await put(*statuses)
+
+    async def scenario() -> None:
+        monkeypatch.setattr(workbench.statuses, "put", put_but_one)
+        herder = await workbench.start()
+        await herder.create("c", SOURCE)
+        await workbench.settle()
+        herder.on_status(TaskId("c", 0), State.PAUSED, "bad")
+        herder.on_status(TaskId("c", 0), State.PAUSED, "good")
+        await workbench.settle()
+        assert herder.task_status(TaskId("c", 0)).trace == "good"
 
     run(scenario)
 

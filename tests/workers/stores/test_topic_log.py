@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 from confluent_kafka import Consumer
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
-from kconnect.errors import ConnectError
+from kconnect.errors import ConfigError, ConnectError
 from kconnect.testing.broker import EmbeddedLog
 from kconnect_workers.states import State, Status, TargetState, TaskId
 from kconnect_workers.stores.stores import Stores
@@ -73,6 +74,43 @@ def test_offsets_show_what_tasks_have_written_meanwhile(log: EmbeddedLog) -> Non
             assert await asked.offsets.offsets("c") == [({"file": "a", "n": 1}, {"position": 5})]
             await asked.offsets.alter("c", [({"n": 1, "file": "a"}, None)])
             assert await task.offsets.offsets("c") == []
+
+    run(scenario)
+
+
+def test_source_offsets_alone_are_synced_one_by_one(log: EmbeddedLog) -> None:
+    async def scenario() -> None:
+        async with opened(log, "synced"):
+            pass
+
+    run(scenario)
+    admin = AdminClient({"bootstrap.servers": log.bootstrap_servers})
+    found = {store: ConfigResource(ResourceType.TOPIC, f"synced-{store}") for store in ("configs", "status", "offsets")}
+    configs = admin.describe_configs(list(found.values()))
+    synced = {store: configs[topic].result(30)["flush.messages"].value == "1" for store, topic in found.items()}
+    assert synced == {"configs": False, "status": False, "offsets": True}
+
+
+def test_a_trace_of_any_size_is_stored_by_its_ends(log: EmbeddedLog) -> None:
+    async def scenario() -> None:
+        async with opened(log, "traces") as stores:
+            trace = "begin" + 3_000_000 * "\0" + "end"
+            await stores.statuses.put(Status(id="c", state=State.FAILED, worker_id="w", trace=trace))
+            status = stores.statuses.connector("c")
+            assert status is not None
+            stored = status.trace or ""
+            assert (stored[:5], stored[-3:], len(stored) < 100_000) == ("begin", "end", True)
+
+    run(scenario)
+
+
+def test_what_is_too_large_is_refused_by_name_and_stops_nothing(log: EmbeddedLog) -> None:
+    async def scenario() -> None:
+        async with opened(log, "large") as stores:
+            with pytest.raises(ConfigError, match="more than topic large-configs keeps of connector-c"):
+                await stores.configs.put_connector("c", {"name": "c", "doc": 3_000_000 * "x"})
+            await stores.configs.put_connector("c", {"name": "c"})
+            assert stores.configs.state.config("c") == {"name": "c"}
 
     run(scenario)
 

@@ -12,6 +12,8 @@ from kconnect_workers.stores.status_store import StatusStore
 
 _logger = logging.getLogger(__name__)
 
+_FLUSH_SECONDS = 60.0
+
 
 class StatusWriter:
     """A queue in front of a StatusStore: reports come from callbacks that cannot wait.
@@ -28,7 +30,7 @@ class StatusWriter:
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Returns when everything reported so far is written. May be called twice."""
+        """Write what was reported so far, as `flush` does, and end. May be called twice."""
         if self._task is not None:
             await self.flush()
             self._task.cancel()
@@ -51,7 +53,13 @@ class StatusWriter:
         self._queue.put_nowait(remove)
 
     async def flush(self) -> None:
-        await self._queue.join()
+        """Returns when everything reported so far is written, or has failed to be. Nobody is kept waiting for a log
+        that takes nothing: after a minute the rest is left to be written later."""
+        try:
+            async with asyncio.timeout(_FLUSH_SECONDS):
+                await self._queue.join()
+        except TimeoutError:
+            _logger.warning("statuses are not yet stored after %g s", _FLUSH_SECONDS)
 
     async def _run(self) -> None:
         while True:
@@ -60,5 +68,7 @@ class StatusWriter:
                 await write()
             except ConnectError as e:
                 _logger.error("a status could not be stored: %s", e)
+            except Exception:
+                _logger.exception("a status could not be stored")
             finally:
                 self._queue.task_done()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -16,11 +16,12 @@ QUIET = {"log_level": "0", "log.connection.close": "false"}
 _SECONDS = 10.0
 
 
-def create_topics(admin: AdminClient, names: Sequence[str]) -> None:
-    """Create those that do not exist, with one partition on one broker, which is what the embedded log is. Blocks;
-    ConnectError naming the topic that cannot be created."""
+def create_topics(admin: AdminClient, topics: Mapping[str, Mapping[str, str]]) -> None:
+    """Create those that do not exist, with one partition on one broker, which is what the embedded log is. `topics`
+    are their names with settings of their own. Blocks; ConnectError naming the topic that cannot be created."""
     new = [
-        NewTopic(name, num_partitions=1, replication_factor=1, config={"cleanup.policy": "compact"}) for name in names
+        NewTopic(name, num_partitions=1, replication_factor=1, config={"cleanup.policy": "compact", **config})
+        for name, config in topics.items()
     ]
     for name, outcome in admin.create_topics(new, operation_timeout=_SECONDS, request_timeout=_SECONDS).items():
         try:

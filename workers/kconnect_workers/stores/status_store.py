@@ -18,6 +18,8 @@ from kconnect_workers.stores.entry_log import Apply, Entry, EntryLog
 
 _logger = logging.getLogger(__name__)
 
+_LONGEST_TRACE = 64 * 1024
+
 
 class _StatusValue(msgspec.Struct):
     state: State
@@ -119,8 +121,18 @@ class StatusStore:
 
 def _entry(status: Status) -> Entry:
     kind = "task" if isinstance(status.id, TaskId) else "connector"
-    value = _StatusValue(status.state, status.trace, status.worker_id, status.generation, status.version)
+    trace = None if status.trace is None else _shortened(status.trace)
+    value = _StatusValue(status.state, trace, status.worker_id, status.generation, status.version)
     return f"status-{kind}-{status.id}".encode(), msgspec.json.encode(value)
+
+
+def _shortened(trace: str) -> str:
+    """`trace`, of which what is too long for a record is cut out of the middle: both ends say most."""
+    cut = len(trace) - _LONGEST_TRACE
+    if cut <= 0:
+        return trace
+    half = _LONGEST_TRACE // 2
+    return f"{trace[:half]}\n... {cut} characters ...\n{trace[-half:]}"
 
 
 def _status(id: str | TaskId, value: bytes) -> Status:

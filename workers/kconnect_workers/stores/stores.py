@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -28,17 +28,18 @@ class Stores:
         offsets: OffsetStore,
         *,
         logs: TopicLogs | None = None,
-        topics: Sequence[str] = (),
+        topics: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         self.configs = configs
         self.statuses = statuses
         self.offsets = offsets
         self._logs = logs
-        self._topics = topics
+        self._topics = topics or {}
 
     @classmethod
     def in_topics(cls, client_props: Mapping[str, str], *, configs: str, statuses: str, offsets: str) -> Self:
-        """Compacted topics of these names, created when they do not exist."""
+        """Compacted topics of these names, created when they do not exist. A source offset counts only when it and
+        the records before it are synced: outside systems are told to forget what it covers."""
         from kconnect_workers.stores.topic_log import TopicLogs  # librdkafka, which tests without a log do not need
 
         logs = TopicLogs(client_props)
@@ -47,7 +48,7 @@ class Stores:
             StatusStore(logs.opener(statuses)),
             OffsetStore(logs.opener(offsets)),
             logs=logs,
-            topics=(configs, statuses, offsets),
+            topics={configs: {}, statuses: {}, offsets: {"flush.messages": "1"}},
         )
 
     @classmethod

@@ -14,7 +14,7 @@ from confluent_kafka import admin as admin_module
 from confluent_kafka.admin import AdminClient
 
 from kconnect import kafka
-from kconnect.errors import ConnectError
+from kconnect.errors import ConfigError, ConnectError
 from kconnect.kafka.settings import known
 from kconnect_workers.stores.entry_log import Apply, Entry, EntryLog
 from kconnect_workers.stores.internal_topics import QUIET, create_topics
@@ -54,8 +54,9 @@ class TopicLogs:
         """What a store opens its log with."""
         return lambda apply: _TopicLog(self, topic, apply)
 
-    async def create(self, topics: Sequence[str]) -> None:
-        """Create the topics that do not exist. ConnectError naming one that cannot be created."""
+    async def create(self, topics: Mapping[str, Mapping[str, str]]) -> None:
+        """Create the topics, with settings of theirs, that do not exist. ConnectError naming one that cannot be
+        created."""
         await asyncio.to_thread(create_topics, self._open_admin(), topics)
 
     async def stop(self) -> None:
@@ -131,14 +132,18 @@ class TopicLogs:
         return self._producer
 
     def _read(self, consumer: Consumer, loop: asyncio.AbstractEventLoop) -> None:
-        """The reader's thread."""
+        """The reader's thread. It goes on whatever the consumer says: who waits for it does so for a limited time."""
         while not self._stopping.is_set():
-            if not self._unread.empty() or not consumer.assignment():
-                consumer.incremental_assign(self._unread.get())
-                continue
-            first = consumer.poll(_POLL_SECONDS)
-            if first is not None:
-                loop.call_soon_threadsafe(self._deliver, [first, *consumer.consume(_BATCH, 0)])
+            try:
+                if not self._unread.empty() or not consumer.assignment():
+                    consumer.incremental_assign(self._unread.get())
+                    continue
+                first = consumer.poll(_POLL_SECONDS)
+                if first is not None:
+                    loop.call_soon_threadsafe(self._deliver, [first, *consumer.consume(_BATCH, 0)])
+            except KafkaException as e:
+                _logger.error("the worker's topics cannot be read for now: %s", e.args[0])
+                self._stopping.wait(_POLL_SECONDS)
         consumer.close()
 
     def _deliver(self, messages: Iterable[Message]) -> None:
@@ -157,11 +162,19 @@ class TopicLogs:
         if topic is None or partition is None or offset is None:
             return
         if error is None:
-            key, value = message.key(), message.value()
-            if key is not None:
-                self._applies[topic](_bytes(key), None if value is None else _bytes(value))
+            self._apply(topic, message)
             offset += 1
         self._positions[topic, partition] = max(offset, self._positions.get((topic, partition), 0))
+
+    def _apply(self, topic: str, message: Message) -> None:
+        key, value = message.key(), message.value()
+        if key is None:
+            return
+        try:
+            self._applies[topic](_bytes(key), None if value is None else _bytes(value))
+        except Exception:
+            # One record of whatever origin must not keep those after it from being seen.
+            _logger.exception("the record %r of topic %s is passed over", key, topic)
 
 
 class _TopicLog:
@@ -212,9 +225,16 @@ def _produce(producer: Producer, topic: str, entries: Sequence[Entry]) -> dict[_
         elif partition is not None and offset is not None:
             ends[topic, partition] = max(offset + 1, ends.get((topic, partition), 0))
 
+    refused: ConnectError | None = None
     for key, value in entries:
-        producer.produce(topic, value, key, on_delivery=delivered)
+        try:
+            producer.produce(topic, value, key, on_delivery=delivered)
+        except (KafkaException, BufferError) as e:
+            refused = _refused(topic, key, value, e)
+            break
     waiting = producer.flush(_BROKER_SECONDS)
+    if refused is not None:
+        raise refused
     if errors:
         raise ConnectError(f"topic {topic} cannot be written: {errors[0].str()}")
     if waiting:
@@ -222,6 +242,17 @@ def _produce(producer: Producer, topic: str, entries: Sequence[Entry]) -> dict[_
             f"topic {topic} has not acknowledged after {_BROKER_SECONDS:g} s; it may yet take what was sent"
         )
     return ends
+
+
+def _refused(topic: str, key: bytes, value: bytes | None, error: KafkaException | BufferError) -> ConnectError:
+    """What librdkafka says of an entry that it does not even queue."""
+    if isinstance(error, KafkaException) and error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
+        return ConfigError(
+            f"{len(value or b'')} bytes are more than topic {topic} keeps of {key.decode(errors='replace')}",
+            suggestion="shorten what is stored there",
+        )
+    reason = error.args[0].str() if isinstance(error, KafkaException) else str(error)
+    return ConnectError(f"topic {topic} cannot be written: {reason}")
 
 
 def _bytes(value: str | bytes) -> bytes:

@@ -37,10 +37,11 @@ class DeadLetterQueue:
 
     def report(self, failure: Failure) -> Future[None]:
         message = failure.message
-        report: Future[None] = Future()
         if message is None:
-            report.set_result(None)
-            return report
+            raise ConnectError(
+                f"Task {self._task}: there is no dead letter of {failure.where}: what was read of it is not known"
+            )
+        report: Future[None] = Future()
 
         def on_delivery(error: KafkaError | None, _message: Message) -> None:
             if error is None:

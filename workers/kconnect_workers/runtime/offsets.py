@@ -68,8 +68,8 @@ class Offsets:
         return [None if entry is None else msgspec.json.decode(entry[1]) for entry in found]
 
     def write(self, offsets: Iterable[tuple[SourcePartition, SourceOffset]], timeout_s: float) -> None:
-        """Store `offsets`, which JSON can carry; returns when that is done. ConnectError when it does not succeed within
-        `timeout_s` seconds."""
+        """Store `offsets`, which JSON can carry; returns when that is done. ConnectError when it does not succeed
+        within `timeout_s` seconds."""
         entries: list[Entry] = []
         for partition, offset in offsets:
             known = self._stored.get(partition_key(partition))

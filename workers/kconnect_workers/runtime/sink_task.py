@@ -12,12 +12,12 @@ from confluent_kafka import Consumer, KafkaException
 from kconnect.config import Config
 from kconnect.errors import RetriableError
 from kconnect.record import TopicPartition
-from kconnect.sink import SinkTask
+from kconnect.sink import ErrantRecordReporter, SinkTask
 from kconnect_workers.runtime import messages
 from kconnect_workers.runtime.consumed_message import ConsumedMessage
-from kconnect_workers.runtime.errant_records import WorkerErrantRecordReporter
 from kconnect_workers.runtime.error_handling import ErrorHandler
 from kconnect_workers.runtime.plugin_call import plugin_call
+from kconnect_workers.runtime.raw_messages import RawMessages
 from kconnect_workers.runtime.record_decoder import RecordDecoder, SinkBatch
 from kconnect_workers.runtime.sink_consumer import SinkConsumer
 from kconnect_workers.runtime.sink_context import WorkerSinkTaskContext
@@ -73,7 +73,8 @@ class WorkerSinkTask:
         decoder: RecordDecoder,
         errors: ErrorHandler,
         reports: Reports | None,
-        errant_record_reporter: WorkerErrantRecordReporter | None,
+        raw_messages: RawMessages | None,
+        errant_record_reporter: ErrantRecordReporter | None,
         check_lease: Callable[[], None],
         commit_interval_s: float,
     ) -> None:
@@ -90,7 +91,7 @@ class WorkerSinkTask:
         self._commit_interval_s = commit_interval_s
         self._next_commit = 0.0
         self._offsets = SinkOffsets()
-        self._reporter = errant_record_reporter
+        self._raw_messages = raw_messages
         self._context = WorkerSinkTaskContext(props, lambda: self._offsets.assigned, errant_record_reporter)
         self._waiting: SinkBatch | None = None
         """A batch whose put raised RetriableError. Nothing more is read until it is put."""
@@ -155,9 +156,12 @@ class WorkerSinkTask:
         received = self._consumer.poll(self._patience_s())
         self._lag = self._consumer.lag()
         self._member_id = self._consumer.member_id
+        if rewinds := self._context.take_rewinds():  # `open` asked for them, within this poll
+            self._rewind(rewinds)
+            received = [m for m in received if (m.topic(), m.partition()) not in rewinds]
         if received:
             self._take(received)
-        if self._waiting is None:
+        elif self._waiting is None:
             if not self._control.paused:
                 self._put(SinkBatch([], {}))
         elif time.monotonic() >= self._retry_at:
@@ -171,8 +175,8 @@ class WorkerSinkTask:
     def _take(self, received: Sequence[ConsumedMessage]) -> None:
         """Decode, and put, or line up behind what waits."""
         self._read += len(received)
-        if self._reporter is not None:
-            self._reporter.reading(received)
+        if self._raw_messages is not None:
+            self._raw_messages.reading(received)
         batch = self._decoder.decode(received)
         for partition in batch.offsets.keys() - self._offsets.current().keys():
             first = next(m.offset() for m in received if (m.topic(), m.partition()) == partition)

@@ -24,6 +24,7 @@ from kconnect_workers.runtime.messages import RunTask
 from kconnect_workers.runtime.offsets import OffsetLog, Offsets, OffsetTopic, WorkerOffsets
 from kconnect_workers.runtime.plugin_call import plugin_call
 from kconnect_workers.runtime.plugin_loader import PluginLoader
+from kconnect_workers.runtime.raw_messages import RawMessages
 from kconnect_workers.runtime.record_decoder import RecordDecoder
 from kconnect_workers.runtime.record_sender import RecordSender
 from kconnect_workers.runtime.sink_task import WorkerSinkTask
@@ -127,8 +128,9 @@ class TaskAssembly:
             chain=self._chain(),
             errors=errors,
         )
-        reports_errors = reports is not None or config.errors_log_enable
         props = {**_CONSUMER_DEFAULTS, **self._consumer_props()}
+        raw = None if reports is None else self._raw_messages(props)
+        reports_errors = reports is not None or config.errors_log_enable
         return WorkerSinkTask(
             self.id,
             task,
@@ -141,7 +143,8 @@ class TaskAssembly:
             decoder=decoder,
             errors=errors,
             reports=reports,
-            errant_record_reporter=WorkerErrantRecordReporter(type(task), errors) if reports_errors else None,
+            raw_messages=raw,
+            errant_record_reporter=WorkerErrantRecordReporter(type(task), errors, raw) if reports_errors else None,
             check_lease=self._host.check_lease,
             commit_interval_s=self.worker.offset_flush_interval_ms / 1000,
         )
@@ -174,6 +177,13 @@ class TaskAssembly:
         producer = self._producer(f"connector-dlq-producer-{self.id}", overrides)
         headers = config.errors_deadletterqueue_context_headers_enable
         return DeadLetterQueue(topic, producer, self.id, headers=headers)
+
+    def _raw_messages(self, consumer_props: Mapping[str, str]) -> RawMessages:
+        """By a consumer that reads as the task's does, and joins no group."""
+        props = {**consumer_props, "client.id": f"connector-reader-{self.id}", "enable.partition.eof": "true"}
+        raw = RawMessages(lambda: kafka.consumer(props, logger=clients_log, error_cb=_log_client_error))
+        self._closing.callback(raw.close)
+        return raw
 
     def _errors(self, config: ConnectorConfig, reporter: ErrorReporter | None) -> ErrorHandler:
         timeout_ms = config.errors_retry_timeout

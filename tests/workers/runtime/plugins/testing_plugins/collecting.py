@@ -19,6 +19,8 @@ class CollectingConfig(Config):
     retry_ms: int = key(default=0, doc="What to ask as the time between, 0 for nothing.")
     rewind_at: int = key(default=-1, doc="Offset after which to go back to the partition's beginning, once.")
     errant_at: int = key(default=-1, doc="Offset of a record to report as bad.")
+    errant_late: bool = key(default=False, doc="Report it when offsets are about to be committed.")
+    begin_at: int = key(default=-1, doc="Offset to ask for when partitions are opened.")
     commit_at: int = key(default=-1, doc="Offset after which to ask for a commit.")
     pause_at: int = key(default=-1, doc="Offset after which to pause its partition, for good.")
     hold_back: int = key(default=0, doc="How many offsets less than put to let be committed.")
@@ -30,13 +32,18 @@ class CollectingTask(SinkTask[CollectingConfig]):
         self._journal = Path(config.journal)
         self._retries_left = config.retries
         self._rewound = False
+        self._errant: list[SinkRecord] = []
         self._note("start")
 
     def open(self, partitions: Sequence[TopicPartition]) -> None:
         self._note("open", partitions=[str(p) for p in partitions])
+        if self._config.begin_at >= 0:
+            self.context.offset(dict.fromkeys(partitions, self._config.begin_at))
 
     def put(self, records: Sequence[SinkRecord]) -> None:
         config = self._config
+        if not records:
+            self._note("idle")
         offsets = {record.offset for record in records}
         if config.retry_at in offsets and self._retries_left:
             self._retries_left -= 1
@@ -45,11 +52,13 @@ class CollectingTask(SinkTask[CollectingConfig]):
             self._note("retry", offsets=[record.offset for record in records])
             raise RetriableError("not now")
         for record in records:
-            if record.offset == config.errant_at and self.context.errant_record_reporter is not None:
-                self.context.errant_record_reporter.report(record, DataError("bad from the first"))
+            if record.offset == config.errant_at:
+                self._errant.append(record)
                 continue
             place = [record.topic, record.partition, record.offset]
             self._note("put", place=place, key=record.key, value=record.value)
+        if not config.errant_late:
+            self._report_errant()
         partitions = {TopicPartition(record.original_topic, record.original_partition) for record in records}
         if config.rewind_at in offsets and not self._rewound:
             self._rewound = True
@@ -60,8 +69,14 @@ class CollectingTask(SinkTask[CollectingConfig]):
             self.context.pause(*partitions)
 
     def pre_commit(self, offsets: Offsets) -> Offsets:
+        self._report_errant()
         self.flush(offsets)
         return {p: max(0, offset - self._config.hold_back) for p, offset in offsets.items()}
+
+    def _report_errant(self) -> None:
+        reporter = self.context.errant_record_reporter
+        while reporter is not None and self._errant:
+            reporter.report(self._errant.pop(), DataError("bad from the first"))
 
     def flush(self, offsets: Offsets) -> None:
         self._note("flush", offsets={str(p): offset for p, offset in offsets.items()})

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaException
 
-from kconnect.errors import AlreadyExistsError, ConfigError, NotFoundError
+from kconnect.errors import AlreadyExistsError, ConfigError, ConnectError, NotFoundError
 from kconnect_workers.states import State, Status, TargetState, TaskId
+from services.stage import eventually
 
 SOURCE = {"connector.class": "java.Source", "file": "a.txt", "tasks.max": "2"}
 
@@ -265,6 +266,35 @@ def test_a_status_that_cannot_be_stored_keeps_no_later_one_back(
         herder.on_status(TaskId("c", 0), State.PAUSED, "good")
         await workbench.settle()
         assert herder.task_status(TaskId("c", 0)).trace == "good"
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(("failing", "failures"), [("start_connector", 3), ("start_task", 1)])
+def test_what_could_not_be_begun_is_tried_again_by_itself(
+    workbench: Any, monkeypatch: pytest.MonkeyPatch, failing: str, failures: int
+) -> None:
+    monkeypatch.setattr("kconnect_workers.herder.supervisor._RETRY_SECONDS", 0.01)
+
+    async def scenario() -> None:
+        herder = await workbench.start()
+        begin = getattr(workbench.environment, failing)
+        left = failures
+
+        async def begin_or_fail(*args: Any) -> None:
+            nonlocal left
+            if left:
+                left -= 1
+                raise ConnectError("the zygote is away")
+            await begin(*args)
+
+        monkeypatch.setattr(workbench.environment, failing, begin_or_fail)
+        await herder.create("c", SOURCE)
+        await herder.settled("c")
+        await eventually(lambda: len(workbench.environment.running) == 2)
+        await workbench.settle()
+        assert herder.status("c").connector.state == "RUNNING"
+        assert [task.state for task in herder.status("c").tasks] == ["RUNNING"] * 2
 
     run(scenario)
 

@@ -75,6 +75,22 @@ def test_a_connector_that_raises_says_so(environment: MakeEnvironment, statuses:
     run(scenario())
 
 
+def test_a_connector_that_dies_when_asked_for_its_tasks_is_asked_again_when_it_is_replaced(
+    environment: MakeEnvironment, statuses: Statuses
+) -> None:
+    async def scenario() -> None:
+        async with environment() as env:
+            props = {"name": "bad", "connector.class": "BadSource", "bad.at": "task_configs", "bad.how": "abort"}
+            await env.start_connector("bad", props, TargetState.STARTED)
+            await eventually(lambda: statuses.last("bad") is State.RUNNING)
+            with pytest.raises(ConnectError, match="SIGABRT"):
+                await env.task_configs("bad", 1)
+            await eventually(lambda: statuses.reconfigurations == ["bad"])
+            await eventually(lambda: statuses.states["bad"] == [State.RUNNING, State.RUNNING])
+
+    run(scenario())
+
+
 def test_task_configs_have_to_be_strings(environment: MakeEnvironment) -> None:
     async def scenario() -> None:
         async with environment() as env:

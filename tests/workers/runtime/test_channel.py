@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Iterator
@@ -14,7 +15,9 @@ from kconnect.errors import ConnectError
 from kconnect_workers.runtime import messages
 from kconnect_workers.runtime.channel import (
     MAX_MESSAGE_BYTES,
+    AsyncChannel,
     Channel,
+    ChannelBusyError,
     ChannelClosedError,
     ChannelProtocolError,
     FrameDecoder,
@@ -78,6 +81,26 @@ def test_descriptors_come_along(pair: tuple[Channel[messages.ToZygote], socket.s
         with pytest.raises(ChannelProtocolError):
             channel.take_fds(1)
     os.close(reader)
+
+
+def test_a_channel_that_is_not_read_refuses_descriptors_and_lives() -> None:
+    async def scenario() -> None:
+        ours, theirs = socket.socketpair()
+        ends: list[str] = []
+        channel: AsyncChannel[messages.FromZygote] = AsyncChannel(
+            ours, messages.FromZygote, on_message=lambda _message: None, on_closed=ends.append
+        )
+
+        def fill() -> None:
+            for token in range(10_000):
+                channel.send(messages.Fork(token=token), [theirs.fileno()])
+
+        with theirs, pytest.raises(ChannelBusyError):
+            fill()
+        assert (channel.closed, ends) == (False, [])
+        channel.close()
+
+    asyncio.run(scenario())
 
 
 @given(st.lists(st.text(max_size=40), max_size=6), st.integers(1, 50))

@@ -14,6 +14,9 @@ from kconnect_workers.stores.config_store import ConfigStore
 
 _logger = logging.getLogger(__name__)
 
+_RETRY_SECONDS = 1.0
+_LONGEST_RETRY_SECONDS = 60.0
+
 Report = Callable[[str | TaskId, State, str | None], None]
 
 
@@ -31,7 +34,7 @@ class ConnectorSupervisor:
 
     Whoever changes the store calls `wake`; the supervisor looks at what is stored then, so that several changes may
     become one. It ends by itself when the connector is deleted and all of it has stopped. Failures become the
-    connector's status: the supervisor goes on, and tries again when it is woken.
+    connector's status: the supervisor goes on, and tries again when it is woken, or by itself after a while.
     """
 
     def __init__(
@@ -57,6 +60,8 @@ class ConnectorSupervisor:
         self._running_target = TargetState.STOPPED
         self._running_tasks: dict[int, tuple[Mapping[str, str], Mapping[str, str]]] = {}
         """The connector's and the task's config that each task was started with."""
+        self._failures = 0
+        self._retry: asyncio.TimerHandle | None = None
         self._task = asyncio.create_task(self._supervise(), name=f"supervisor of {name}")
 
     @property
@@ -83,6 +88,7 @@ class ConnectorSupervisor:
 
     async def stop(self) -> None:
         """Stop looking after the connector; what runs goes on. May be called twice."""
+        self._forget_retry()
         self._task.cancel()
         await asyncio.wait([self._task])
 
@@ -90,19 +96,36 @@ class ConnectorSupervisor:
         while True:
             await self._woken.wait()
             self._woken.clear()
+            self._forget_retry()
             wanted, self._wanted = self._wanted, _Wanted()
             try:
                 await self._reconcile(wanted)
+                self._failures = 0
             except ConnectError as e:
                 _logger.error("[%s] %s", self._name, e)
-                self._report(self._name, State.FAILED, str(e))
+                self._failed(wanted, str(e))
             except Exception as e:
                 _logger.exception("[%s] the supervisor met an error of its own", self._name)
-                self._report(self._name, State.FAILED, f"{type(e).__name__}: {e}")
+                self._failed(wanted, f"{type(e).__name__}: {e}")
             if not self._woken.is_set():
                 self._settled.set()
-                if self._configs.state.config(self._name) is None:
+                if self._configs.state.config(self._name) is None and not self._failures:
                     return
+
+    def _failed(self, wanted: _Wanted, trace: str) -> None:
+        """What was wanted may be half done: it is still wanted, and begun again with the connector, which tells then
+        that it runs."""
+        self._report(self._name, State.FAILED, trace)
+        self._wanted.restart_connector = self._wanted.reconfigure = True
+        self._wanted.restart_tasks |= wanted.restart_tasks
+        delay = min(_RETRY_SECONDS * 2.0 ** min(self._failures, 30), _LONGEST_RETRY_SECONDS)
+        self._failures += 1
+        self._retry = asyncio.get_running_loop().call_later(delay, self.wake)
+
+    def _forget_retry(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
 
     async def _reconcile(self, wanted: _Wanted) -> None:
         props = self._configs.state.config(self._name)
@@ -170,7 +193,12 @@ class ConnectorSupervisor:
             await self._environment.stop_tasks([TaskId(self._name, number) for number in outdated])
         self._on_tasks_gone(self._name, len(configured))
         for number in configured.keys() - self._running_tasks.keys():
-            await self._environment.start_task(TaskId(self._name, number), props, configured[number], target)
+            task = TaskId(self._name, number)
+            try:
+                await self._environment.start_task(task, props, configured[number], target)
+            except ConnectError as e:
+                self._report(task, State.FAILED, str(e))
+                continue
             self._running_tasks[number] = (props, configured[number])
 
     async def _stop_all(self) -> None:

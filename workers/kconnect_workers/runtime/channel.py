@@ -34,6 +34,10 @@ class ChannelClosedError(ConnectError):
     """The other end is gone."""
 
 
+class ChannelBusyError(ConnectError):
+    """Nothing was sent: the other end has not read enough of what was sent before."""
+
+
 class ChannelProtocolError(ConnectError):
     """The other end sent what is no message of this channel; the channel is of no use any more."""
 
@@ -151,16 +155,18 @@ class AsyncChannel(Generic[M]):
         self.closed = False
 
     def send(self, message: Message, fds: Sequence[int] = ()) -> None:
-        """Queue `message`; with descriptors it must find the queue empty, or ConnectError. Nothing happens on a
+        """Queue `message`; with descriptors it must find room at once, or ChannelBusyError. Nothing happens on a
         closed channel: `on_closed` has said so."""
         if self.closed:
             return
         frame = encode_frame(message)
         if fds:
             if self._unsent:
-                raise ConnectError("the channel is busy")
+                raise ChannelBusyError("the channel is busy")
             try:
                 sent = socket.send_fds(self._sock, [frame], list(fds))
+            except BlockingIOError as e:
+                raise ChannelBusyError("the channel is busy") from e
             except OSError as e:
                 self._end(str(e))
                 return

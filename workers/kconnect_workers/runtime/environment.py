@@ -265,7 +265,14 @@ class Environment:
             target = connector.target_state
             if target is not None:
                 run = msgspec.structs.replace(run, target_state=target.name)
-            await self._launch_connector(connector, run)
+            connector.begin_anew()
+            try:
+                await self._launch_connector(connector, run)
+            except ConnectError as e:
+                self._replace(connector, f"not to be had: {e}", run)
+                return
+            # Who asked the one that died for its tasks had no answer.
+            self._listener.on_reconfiguration_requested(connector.id)
 
     def _leave_group(self, stats: messages.Stats) -> None:
         if stats.group_id is not None and stats.member_id is not None:

@@ -166,6 +166,10 @@ class ConnectorProcess(SupervisedProcess):
         self._requests: dict[int, asyncio.Future[list[dict[str, str]]]] = {}
         self._numbers = itertools.count()
 
+    def begin_anew(self) -> None:
+        """Forget what the process that has died reported: a new one will be attached, and its state is told."""
+        self.state, self.trace = State.UNASSIGNED, None
+
     async def task_configs(self, max_tasks: int) -> list[dict[str, str]]:
         """Ask the connector. ConnectError with what it raised, or when it does not answer."""
         if not self.alive:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from kconnect.errors import ConnectError
-from kconnect_workers.runtime.channel import AsyncChannel
+from kconnect_workers.runtime.channel import AsyncChannel, ChannelBusyError
 from kconnect_workers.runtime.host_output import StderrTail
 from kconnect_workers.runtime.lease import describe_exit
 from kconnect_workers.runtime.messages import (
@@ -25,6 +25,8 @@ from kconnect_workers.runtime.messages import (
 
 _START_TIMEOUT_S = 60.0
 _FORK_TIMEOUT_S = 30.0
+_FORKS_AT_ONCE = 16
+_BUSY_PAUSE_S = 0.01
 
 
 class ZygoteClient:
@@ -40,6 +42,7 @@ class ZygoteClient:
         self._forks: dict[int, asyncio.Future[tuple[int, asyncio.Future[int]]]] = {}
         self._exits: dict[int, asyncio.Future[int]] = {}
         self._tokens = 0
+        self._turns = asyncio.Semaphore(_FORKS_AT_ONCE)
         self._stopping = False
 
     @property
@@ -84,19 +87,29 @@ class ZygoteClient:
     async def fork(self, fds: Sequence[int]) -> tuple[int, asyncio.Future[int]]:
         """Fork a process that gets `fds` (control, log, stderr), which the caller still has to close. Returns its pid
         and the future of its exit status, which stays open when the zygote dies first."""
-        if self._channel is None or self._channel.closed:
-            raise ConnectError("the zygote is not running")
         self._tokens += 1
         token = self._tokens
         forked: asyncio.Future[tuple[int, asyncio.Future[int]]] = asyncio.get_running_loop().create_future()
-        self._forks[token] = forked
-        self._channel.send(Fork(token=token), fds)
-        try:
-            return await asyncio.wait_for(forked, _FORK_TIMEOUT_S)
-        except TimeoutError:
-            raise ConnectError(f"the zygote did not fork within {_FORK_TIMEOUT_S:g} s") from None
-        finally:
-            self._forks.pop(token, None)
+        async with self._turns:
+            self._forks[token] = forked
+            try:
+                async with asyncio.timeout(_FORK_TIMEOUT_S):
+                    await self._send_fork(token, fds)
+                    return await forked
+            except TimeoutError:
+                raise ConnectError(f"the zygote did not fork within {_FORK_TIMEOUT_S:g} s") from None
+            finally:
+                self._forks.pop(token, None)
+
+    async def _send_fork(self, token: int, fds: Sequence[int]) -> None:
+        while self._channel is not None and not self._channel.closed:
+            try:
+                self._channel.send(Fork(token=token), fds)
+            except ChannelBusyError:
+                await asyncio.sleep(_BUSY_PAUSE_S)
+            else:
+                return
+        raise ConnectError("the zygote is not running")
 
     def kill_child(self, pid: int) -> bool:
         """SIGKILL to a forked process; False when the zygote is not there to do it."""

@@ -32,12 +32,14 @@ class FileStreamSinkConfig(Config):
 class FileStreamSinkTask(SinkTask[FileStreamSinkConfig]):
     """Appends a line per record. Lines are synced to disk before offsets are committed: at least once.
 
-    A write that fails half way (a full disk) is cut back and tried again, so that no line is torn or doubled.
+    A write that fails half way (a full disk) is cut back and tried again, so that no line is torn or doubled. A line
+    that a kill has torn ends there: the next one, which may be the same again, begins on a line of its own.
     """
 
     def start(self, config: FileStreamSinkConfig) -> None:
         self._path = config.file
         self._render: Callable[[SinkRecord], str] = _as_json if config.format == "json" else _as_text
+        self._begin = b""
         if config.file is None:
             self._stream: RawIOBase = FileIO(sys.stdout.fileno(), "w", closefd=False)
             return
@@ -45,13 +47,15 @@ class FileStreamSinkTask(SinkTask[FileStreamSinkConfig]):
             self._stream = Path(config.file).open("ab", buffering=0)  # noqa: SIM115 - closed by stop
         except OSError as error:
             raise ConnectError(f"file={config.file}: cannot be written: {error.strerror}") from error
+        self._begin = b"" if _ends_with_a_line(Path(config.file)) else b"\n"
 
     def put(self, records: Sequence[SinkRecord]) -> None:
         if not records:
             return
         render = self._render
         lines = [render(record) for record in records]
-        self._append(("\n".join(lines) + "\n").encode())
+        self._append(self._begin + ("\n".join(lines) + "\n").encode())
+        self._begin = b""
 
     def _append(self, data: bytes) -> None:
         begin = self._stream.seek(0, os.SEEK_END) if self._path is not None else 0
@@ -82,6 +86,18 @@ class FileStreamSink(SinkConnector[FileStreamSinkConfig]):
     task = FileStreamSinkTask
 
     def alter_offsets(self, props: Mapping[str, str], offsets: Mapping[TopicPartition, int | None]) -> bool:
+        return True
+
+
+def _ends_with_a_line(path: Path) -> bool:
+    """Also when it is empty, or is no file that could be looked into (a pipe)."""
+    if not path.is_file() or path.stat().st_size == 0:
+        return True
+    try:
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) == b"\n"
+    except PermissionError:  # may be written, and not read
         return True
 
 

@@ -129,3 +129,8 @@ def test_what_json_cannot_hold_is_named(tmp_path: Path) -> None:
         pytest.raises(DataError, match="orders-0@0 cannot be written as JSON"),
     ):
         run.put([run.record({(1, 2): "a tuple is no name"})])
+
+
+def test_a_line_that_a_kill_has_torn_does_not_swallow_the_next(tmp_path: Path) -> None:
+    (tmp_path / "out.txt").write_text("whole\ntor")
+    assert lines(tmp_path, None, "torn", "next") == ["whole", "tor", "torn", "next"]

@@ -194,6 +194,38 @@ def test_passwords_do_not_come_back_and_survive_being_sent_back(serve: Any, work
     serve(scenario)
 
 
+def test_passwords_in_urls_do_not_come_back_and_survive_being_sent_back(serve: Any, workbench: Any) -> None:
+    secret = {**SOURCE, "connection.url": "postgresql://app:hunter2@db:5432/shop?sslpassword=1234"}
+
+    async def scenario(client: httpx.AsyncClient) -> None:
+        made = (await client.post("/connectors", json={"name": "c", "config": secret})).json()
+        assert made["config"]["connection.url"] == "postgresql://app:[hidden]@db:5432/shop?sslpassword=[hidden]"
+        shown = (await client.get("/connectors/c/config")).json()
+        changed = await client.put("/connectors/c/config", json={**shown, "file": "b.txt"})
+        assert changed.status_code == 200
+        assert workbench.configs.state.config("c") == {**secret, "name": "c", "file": "b.txt"}
+
+    serve(scenario)
+
+
+@pytest.mark.parametrize("value", ["[hidden]", "postgresql://app:[hidden]@db"])
+def test_hidden_without_a_stored_password_is_refused(serve: Any, workbench: Any, value: str) -> None:
+    async def scenario(client: httpx.AsyncClient) -> None:
+        config = {**SOURCE, "db.password": value}
+        answers = [
+            await client.post("/connectors", json={"name": "c", "config": config}),
+            await client.put("/connectors/c/config", json=config),
+        ]
+        await client.post("/connectors", json={"name": "c", "config": SOURCE})
+        answers.append(await client.patch("/connectors/c/config", json={"db.password": value}))
+        for answer in answers:
+            assert answer.status_code == 400
+            assert "db.password: [hidden] stands for a stored password" in answer.json()["message"]
+        assert workbench.configs.state.config("c") == {**SOURCE, "name": "c"}
+
+    serve(scenario)
+
+
 def test_passwords_are_shown_where_that_is_asked_for(serve: Any) -> None:
     async def scenario(client: httpx.AsyncClient) -> None:
         made = await client.post("/connectors", json={"name": "c", "config": {**SOURCE, "pin": "1234"}})

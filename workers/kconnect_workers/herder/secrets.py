@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 
-from kconnect.errors import ConnectError
+from kconnect.errors import ConfigError, ConnectError
 from kconnect_workers.runtime.messages import ConfigKeyInfo
 
 _logger = logging.getLogger(__name__)
@@ -21,10 +21,42 @@ _UNDECLARED = re.compile(
 _NESTED = re.compile(r"((?:transforms|predicates)\.[^.]+\.)type|((?:key\.|value\.|header\.)converter)")
 _REFERENCE = re.compile(r"\$\{[^{}]+\}")
 
+_URL = "://"
+_LOGIN = re.compile(r"(?P<before>://[^/?#:@\s]*:)(?P<secret>[^/?#\s]+)(?=@)")
+_PARAMETER = re.compile(
+    r"(?P<before>[?&;][^=&;#\s]*(?:password|passwd|pwd|passphrase|secret|token|api[._-]?key|access[._-]?key)[^=&;#\s]*=)"
+    r"(?P<secret>[^&;#\s]+)",
+    re.IGNORECASE,
+)
+
+
+def hide_in_url(value: str) -> str:
+    """`value` with the passwords of a URL, in its login or its parameters, as `[hidden]`; references stay."""
+
+    def hide(match: re.Match[str]) -> str:
+        return match[0] if _REFERENCE.fullmatch(match["secret"]) else match["before"] + HIDDEN
+
+    if _URL not in value:
+        return value
+    return _PARAMETER.sub(hide, _LOGIN.sub(hide, value))
+
 
 def restore(props: Mapping[str, str], stored: Mapping[str, str]) -> dict[str, str]:
-    """`props` with `[hidden]` replaced by what is stored under the key: it came from an answer of `Secrets.hide`."""
-    return {key: stored.get(key, value) if value == HIDDEN else value for key, value in props.items()}
+    """`props` with `[hidden]` replaced by what is stored under the key: it came from an answer of `Secrets.hide`.
+    ConfigError when nothing is stored there, or when a URL was changed around it."""
+    return {key: _restored(key, value, stored.get(key)) for key, value in props.items()}
+
+
+def _restored(key: str, value: str, stored: str | None) -> str:
+    if value != HIDDEN and (HIDDEN not in value or _URL not in value):
+        return value
+    if stored is None or (value != HIDDEN and hide_in_url(stored) != value):
+        raise ConfigError(
+            f"{HIDDEN} stands for a stored password, and none is stored for this value",
+            key=key,
+            suggestion=f"write the password instead of {HIDDEN}",
+        )
+    return stored
 
 
 class Secrets:
@@ -35,10 +67,10 @@ class Secrets:
         self._declared: dict[str, dict[str, bool]] = {}
 
     async def hide(self, props: Mapping[str, str]) -> dict[str, str]:
-        """`props` with passwords as `[hidden]`. A value that only refers to a config provider is shown."""
+        """`props` with passwords as `[hidden]`, those in URLs too. What only refers to a config provider is shown."""
         secret = await self._secret_keys(props)
         return {
-            key: HIDDEN if key in secret and value and not _REFERENCE.fullmatch(value) else value
+            key: HIDDEN if key in secret and value and not _REFERENCE.fullmatch(value) else hide_in_url(value)
             for key, value in props.items()
         }
 

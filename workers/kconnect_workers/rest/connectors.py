@@ -36,7 +36,7 @@ async def list_connectors(request: Request, herder: WorkerHerder) -> Json:
 @router.post("")
 async def create(request: Request, herder: WorkerHerder) -> Json:
     wanted = bodies.create_connector(await bodies.read_body(request))
-    info = await herder.create(wanted.name, wanted.config, wanted.initial_state)
+    info = await herder.create(wanted.name, restore(wanted.config, {}), wanted.initial_state)
     return await _created(request, info)
 
 

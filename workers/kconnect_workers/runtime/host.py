@@ -1,7 +1,8 @@
 """A host: the process in which one connector or task lives, seen from inside.
 
 The main thread runs plugin code. A second thread, the keeper, reads the control channel, passes messages on and ends
-the process when the worker is gone or its lease has run out, whatever plugin code is doing.
+the process when the worker is gone or its lease has run out, whatever plugin code is doing. A third, the teller, sends
+counters.
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ from kconnect_workers.states import State
 _PATIENCE_S = 60.0
 OFFSETS_TIMEOUT_S = 60.0
 _MAX_TRACE = 100_000
+_TICK_S = 1.0
 
 
 class Resident(Protocol):
-    """What a host runs. `run` is called by the main thread, the others by the keeper: they must not block."""
+    """What a host runs. `run` is called by the main thread, `receive` by the keeper and `stats` by the teller: these
+    must not block."""
 
     def run(self) -> None:
         """Do everything, and return when asked to stop. What it raises fails the connector or task."""
@@ -108,13 +111,16 @@ class Host:
         self._lease = Lease(lease.until)
         return message
 
-    def keep(self, receive: Callable[[ToHost], None], tick: Callable[[], None]) -> None:
-        """Start the keeper, which hands messages to `receive` and calls `tick` once a second."""
-        threading.Thread(target=self._keep, args=(receive, tick), name="keeper", daemon=True).start()
+    def keep(self, receive: Callable[[ToHost], None], tick: Callable[[], None] | None = None) -> None:
+        """Start the keeper, which hands messages to `receive`, and a thread that calls `tick` once a second."""
+        threading.Thread(target=self._guarded, args=(lambda: self._read(receive),), name="keeper", daemon=True).start()
+        if tick is not None:
+            threading.Thread(target=self._guarded, args=(lambda: _repeat(tick),), name="teller", daemon=True).start()
 
-    def _keep(self, receive: Callable[[ToHost], None], tick: Callable[[], None]) -> None:
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """A thread's life. What ends one of them ends the process."""
         try:
-            self._read(receive, tick)
+            work()
         except ChannelClosedError:
             os._exit(ExitCode.WORKER_GONE)
         except ChannelProtocolError:
@@ -124,16 +130,15 @@ class Host:
             traceback.print_exc()
             os._exit(ExitCode.FAILED)
 
-    def _read(self, receive: Callable[[ToHost], None], tick: Callable[[], None]) -> None:
-        next_tick = time.monotonic()
+    def _read(self, receive: Callable[[ToHost], None]) -> None:
+        """Sends nothing: it would wait for a worker that does not read, and see to no lease."""
         while True:
-            message = self._channel.receive(min(self._lease.remaining_s, max(0.0, next_tick - time.monotonic())))
+            message = self._channel.receive(self._lease.remaining_s)
             match message:
                 case None if self._lease.expired:
                     os._exit(ExitCode.LEASE_EXPIRED)
                 case None:
-                    tick()
-                    next_tick = time.monotonic() + 1.0
+                    continue
                 case messages.Renew():
                     self._lease.renew(message.until)
                 case messages.SetLogLevel():
@@ -176,7 +181,7 @@ def run_host(control: socket.socket, logs: socket.socket) -> int:
         case _:
             from kconnect_workers.runtime.inspection import inspect
 
-            host.keep(lambda _message: None, lambda: None)
+            host.keep(lambda _message: None)
             host.send(inspect(run))
             return ExitCode.DONE
 
@@ -204,6 +209,12 @@ def trace_of(error: BaseException) -> str:
     """The trace for a person: what happened first, then where."""
     summary = str(error) if isinstance(error, ConnectError) else f"{type(error).__name__}: {error}"
     return f"{summary}\n{''.join(traceback.format_exception(error)).rstrip()}"
+
+
+def _repeat(tick: Callable[[], None]) -> None:
+    while True:
+        tick()
+        time.sleep(_TICK_S)
 
 
 def _set_log_level(message: messages.SetLogLevel) -> None:

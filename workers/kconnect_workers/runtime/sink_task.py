@@ -54,7 +54,7 @@ class Reports(Protocol):
 
 
 class WorkerSinkTask:
-    """Runs one sink task. `run` belongs to the task's thread; `stats` may be called by the keeper.
+    """Runs one sink task. `run` belongs to the task's thread; `stats` may be called by the teller.
 
     `check_lease` is called before anything that others can see. `commit_interval_s` is `offset.flush.interval.ms`.
     """

@@ -31,7 +31,7 @@ _SHOWN = 20
 
 
 class WorkerSourceTask:
-    """Runs one source task. `run` belongs to the task's thread; the rest may be called by the keeper.
+    """Runs one source task. `run` belongs to the task's thread; `stats` may be called by the teller.
 
     `check_lease` is called before anything that others can see. `flush_interval_s` and `flush_timeout_s` are
     `offset.flush.interval.ms` and `offset.flush.timeout.ms`.

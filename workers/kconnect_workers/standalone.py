@@ -21,6 +21,7 @@ from kconnect_workers.connector_file import read_connector_file
 from kconnect_workers.data_dir import default_data_dir
 from kconnect_workers.embedded_log import EmbeddedLog
 from kconnect_workers.herder.command_line import CommandLine, GivenConnector
+from kconnect_workers.open_files import allow_many_files
 from kconnect_workers.progress import Progress
 from kconnect_workers.rest.sockets import bind
 from kconnect_workers.stores.stores import Stores
@@ -50,6 +51,7 @@ def run(config_file: Path, connector_files: Sequence[Path], *, show_progress: bo
     once, with code 130.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    allow_many_files()
     try:
         worker = StandaloneWorker(read_worker_file(config_file))
         given = [read_given(file) for file in connector_files]

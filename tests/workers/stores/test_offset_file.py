@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,14 @@ def test_a_log_goes_on_where_the_file_ends(tmp_path: Path) -> None:
     asyncio.run(second())
     assert seen == {b"a": b"3", b"b": b"2"}
     assert [path.name for path in tmp_path.iterdir()] == ["connect.offsets"]
+
+
+def test_what_was_appended_is_on_the_disk_and_so_is_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "offsets"
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.fstat(fd).st_ino))
+    asyncio.run(OffsetFileLog(file, lambda key, value: None).append([(b"k", b"v")]))
+    assert synced == [file.stat().st_ino, tmp_path.stat().st_ino]
 
 
 def test_a_file_of_something_else_is_refused_by_name(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Which names a connector may have."""
+"""A connector's name, which its path and its config say alike."""
 
 from __future__ import annotations
 

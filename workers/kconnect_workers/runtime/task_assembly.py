@@ -234,6 +234,7 @@ def offset_topic(worker: WorkerConfig, topic: str, producer: Producer | None = N
             "group.id": _READER_GROUP,
             "isolation.level": "read_committed",
             "auto.offset.reset": "earliest",
+            "enable.partition.eof": "true",
         }
         return kafka.consumer(props, logger=clients_log)
 

@@ -25,7 +25,7 @@ from kconnect.schema import (
     SchemaBuilder,
 )
 from kconnect.transform import Transform
-from kconnect_workers.runtime.chain import Stage, TransformationChain
+from kconnect_workers.runtime.chain import TransformationChain, TransformationStage
 
 PLUGINS = Plugins.discover()
 ORDER = (
@@ -184,7 +184,12 @@ class LosesOne(Transform[Config]):
 def test_dropped_records_keep_their_places_in_the_results() -> None:
     inserting = chain_of(STEPS[0]).stages[0]
     chain = TransformationChain(
-        [inserting, Stage("odd", DropOdd()), *chain_of(STEPS[5]).stages, Stage("no", DropOdd())]
+        [
+            inserting,
+            TransformationStage("odd", DropOdd()),
+            *chain_of(STEPS[5]).stages,
+            TransformationStage("no", DropOdd()),
+        ]
     )
     results = chain.apply_batch([order(id=at) for at in range(6)])
     assert [result and result.value["id"] for result in results] == [0, None, 2, None, 4, None]
@@ -214,7 +219,7 @@ def test_a_predicate_chooses_the_records_that_are_changed(negate: str | None, ch
 def test_an_error_keeps_its_branch_and_names_the_transform(
     raised: Exception, expected: type[ConnectError], says: str
 ) -> None:
-    chain = TransformationChain([Stage("mine", Fails(raised))])
+    chain = TransformationChain([TransformationStage("mine", Fails(raised))])
     with pytest.raises(expected, match=says) as failure:
         chain.apply(order())
     assert type(failure.value) is expected
@@ -230,7 +235,7 @@ def test_a_bad_field_is_named_with_its_transform() -> None:
 
 
 def test_a_batch_with_results_missing_is_an_error_of_the_transform() -> None:
-    chain = TransformationChain([Stage("mine", LosesOne())])
+    chain = TransformationChain([TransformationStage("mine", LosesOne())])
     with pytest.raises(ConnectError, match=r"transforms\.mine: apply_batch returned 1 results for 2 records"):
         chain.apply_batch([order(), order()])
 

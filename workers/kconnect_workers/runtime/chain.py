@@ -17,7 +17,7 @@ from kconnect_workers.runtime.transform_config import StageConfig, stage_configs
 R = TypeVar("R", SourceRecord, SinkRecord)
 
 
-class Stage:
+class TransformationStage:
     """One transform of the chain; where its predicate says no, records pass as they are."""
 
     def __init__(
@@ -66,7 +66,7 @@ class Stage:
 class TransformationChain:
     """All transforms of a connector. Used by one thread. The records given are never changed."""
 
-    def __init__(self, stages: Sequence[Stage]) -> None:
+    def __init__(self, stages: Sequence[TransformationStage]) -> None:
         self.stages = tuple(stages)
         self._steps: list[_Step] = []
         for projected, run in groupby(self.stages, key=lambda stage: stage.is_projected):
@@ -83,7 +83,7 @@ class TransformationChain:
         """The chain that a connector's configuration describes; without `transforms`, one that does nothing.
 
         Raises ConfigError naming the key, ConnectError when a class cannot be imported."""
-        stages: list[Stage] = []
+        stages: list[TransformationStage] = []
         chain = cls([])
         try:
             for config in stage_configs(props):
@@ -134,7 +134,7 @@ class _Step(Protocol):
 
 
 class _CompiledRun:
-    def __init__(self, stages: Sequence[Stage]) -> None:
+    def __init__(self, stages: Sequence[TransformationStage]) -> None:
         transforms = [stage.transform for stage in stages]
         self.transforms = [transform for transform in transforms if isinstance(transform, ProjectedTransform)]
         self._compiled: Compiled[Any] = Compiled(self.transforms)
@@ -163,14 +163,14 @@ def _through(steps: Sequence[_Step], records: Sequence[R]) -> list[R | None]:
     return results
 
 
-def _stage(config: StageConfig, plugins: Plugins) -> Stage:
+def _stage(config: StageConfig, plugins: Plugins) -> TransformationStage:
     transform: Transform[Any] = _configured(Transform, PluginKind.TRANSFORMATION, config.prefix, config.props, plugins)
     predicate: Predicate[Any] | None = None
     if config.predicate is not None:
         predicate = _configured(
             Predicate, PluginKind.PREDICATE, config.predicate.prefix, config.predicate.props, plugins
         )
-    return Stage(config.alias, transform, predicate, negate=config.negate)
+    return TransformationStage(config.alias, transform, predicate, negate=config.negate)
 
 
 def _configured(contract: type, kind: PluginKind, prefix: str, props: Mapping[str, str], plugins: Plugins) -> Any:
@@ -187,7 +187,7 @@ def _configured(contract: type, kind: PluginKind, prefix: str, props: Mapping[st
     return instance
 
 
-def _named(stage: Stage, error: Exception) -> ConnectError:
+def _named(stage: TransformationStage, error: Exception) -> ConnectError:
     where = f"transforms.{stage.alias} ({type(stage.transform).__name__})"
     if isinstance(error, RetriableError):
         return RetriableError(f"{where}: {error}")

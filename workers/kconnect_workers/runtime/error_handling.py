@@ -87,10 +87,6 @@ class ErrorHandler:
         self.skipped = 0
         self.retries = 0
 
-    @property
-    def tolerates(self) -> bool:
-        return self._policy.tolerate_all
-
     def failed(self, failure: Failure) -> Future[None] | None:
         """Tolerate the failure, and return when its report will be stored (None: nothing to wait for); or raise the
         ConnectError that ends the task."""

@@ -7,6 +7,8 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+import pytest
+
 from kconnect.log.broker import Broker
 from kconnect.log.listener import Listener
 from kconnect.log.protocol.error_code import ErrorCode
@@ -14,6 +16,7 @@ from kconnect.log.protocol.records import Record, build_batch
 from kconnect.log.server import Limits
 from kconnect.log.settings import BrokerSettings
 from kconnect.log.storage.checkpoint import read_offsets
+from kconnect.log.storage.partition import Partition
 from kconnect.testing.deadline import Deadline
 from kconnect.testing.raw_client import RawClient, batch_of
 
@@ -43,6 +46,22 @@ def test_checkpoints_follow_the_bytes(tmp_path: Path) -> None:
         deadline = Deadline(30)
         while read_offsets(tmp_path / "data" / "recovery-point-offset-checkpoint").get(("t", 0)) != 1:
             deadline.check("no checkpoint was written")
+
+
+def test_a_fault_is_not_the_last_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Partition] = []
+
+    def fail(partition: Partition, now: int) -> bool:
+        looks.append(partition)
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(Partition, "apply_retention", fail)
+    settings = BrokerSettings(retention_check_interval=0.01)
+    with serving(tmp_path / "data", settings) as address, RawClient(address) as client:
+        client.create_topic()
+        deadline = Deadline(30)
+        while len(looks) < 3:
+            deadline.check("nobody looks any more")
 
 
 def test_old_records_go(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ class Housekeeping:
 
     def _look(self) -> None:
         """See whether it is time for a checkpoint, or for a sync because `flush.ms` of some topic is over."""
+        self._loop.call_later(_LOOK_INTERVAL, self._look)  # first: a fault must not be the last look
         now = time.monotonic()
         appended = sum(partition.appended_bytes for partition in self._topics.partitions())
         # With a topic its bytes go, too.
@@ -52,7 +53,6 @@ class Housekeeping:
         elif any(p.dirty and (now - self._last_sync) * 1000 >= p.config.flush_ms for p in self._topics.partitions()):
             self._last_sync = now
             self._syncer.sync(lambda: None)
-        self._loop.call_later(_LOOK_INTERVAL, self._look)
 
     def checkpoint(self) -> None:
         """Sync everything, then write down that it is: the next recovery begins there."""
@@ -61,6 +61,7 @@ class Housekeeping:
         self._syncer.sync(lambda: self._syncer.run(_or_log(self._topics.recovery_points_writer())))
 
     def _clean_regularly(self) -> None:
+        self._loop.call_later(self._settings.retention_check_interval, self._clean_regularly)
         now = int((self._wall_at_start + time.monotonic()) * 1000)
         expired = [self._clean(partition, now) for partition in self._topics.partitions()]
         if any(expired):
@@ -68,7 +69,6 @@ class Housekeeping:
                 self._topics.write_log_starts()
             except OSError as e:
                 _LOG.warning("the log start checkpoint cannot be written: %s", e)
-        self._loop.call_later(self._settings.retention_check_interval, self._clean_regularly)
 
     def _clean(self, partition: Partition, now: int) -> bool:
         partition.producers.expire(now - int(self._settings.producer_expiration * 1000))

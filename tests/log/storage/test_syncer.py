@@ -85,6 +85,21 @@ def test_what_speaks_of_data_is_synced_after_it(loop: Loop, tmp_path: Path, monk
         topic.abandon()
 
 
+def test_a_watcher_that_fails_keeps_nobody_else_waiting(loop: Loop, tmp_path: Path) -> None:
+    def fail() -> None:
+        raise RuntimeError("planted")
+
+    topic = partition(loop, tmp_path, "t")
+    topic.watchers.add(fail)
+    append(topic)
+    done: list[int] = []
+    loop.syncer.sync(lambda: done.append(topic.recovery_point))
+    loop.run_one()
+    loop.run_one()
+    assert done == [1]
+    topic.abandon()
+
+
 def test_what_is_asked_for_during_a_sync_is_done_by_one_more(loop: Loop, tmp_path: Path) -> None:
     topic = partition(loop, tmp_path, "t")
     done: list[tuple[str, int]] = []

@@ -88,14 +88,10 @@ class Syncer:
 
     def _end(self, tickets: list[SyncTicket], failures: dict[SyncTicket, OSError]) -> None:
         for ticket in tickets:
-            partition = ticket.partition
-            if ticket in failures:
-                # After a failed sync the pages count as clean: what is on the disk is unknown from here on.
-                partition.take_offline(
-                    f"{partition.folder} could not be synced: {failures[ticket].strerror}; check the disk and restart"
-                )
-            elif partition.offline is None:
-                partition.end_sync(ticket)
+            try:
+                _settle(ticket, failures.get(ticket))
+            except Exception:
+                _LOG.exception("a fault in the log itself, please report it")
         finished, self._running = self._running or [], None
         for done in finished:
             try:
@@ -129,6 +125,17 @@ class Syncer:
                 ticket.partition.end_sync(ticket)
         for error in failures.values():
             raise error
+
+
+def _settle(ticket: SyncTicket, failure: OSError | None) -> None:
+    partition = ticket.partition
+    if failure is not None:
+        # After a failed sync the pages count as clean: what is on the disk is unknown from here on.
+        partition.take_offline(
+            f"{partition.folder} could not be synced: {failure.strerror}; check the disk and restart"
+        )
+    elif partition.offline is None:
+        partition.end_sync(ticket)
 
 
 def _sync_files(tickets: list[SyncTicket]) -> dict[SyncTicket, OSError]:

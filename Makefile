@@ -15,7 +15,7 @@ help:
 	@echo 'make test         the tests; those whose services are not here are left out and listed'
 	@echo 'make lint         ruff, mypy --strict, who may import whom'
 	@echo 'make bench        against Apache Kafka; CASE=name picks one, FULL=1 is the long form'
-	@echo 'make chaos        failure histories; SEED=n replays one'
+	@echo 'make chaos        failure histories, three rounds of each; SEED=n replays one, ROUNDS=n is longer'
 	@echo 'make constraints  pin the newest versions of everything in constraints.txt'
 
 setup: $(INSTALLED)
@@ -48,7 +48,7 @@ bench: setup
 	PYTHONPATH=tests $(BIN)/python -m benchmarks $(CASE) $(if $(FULL),--full)
 
 chaos: setup
-	$(if $(SEED),KCONNECT_CHAOS_SEED=$(SEED)) $(BIN)/python -m pytest tests/chaos -m chaos $(ARGS)
+	KCONNECT_CHAOS_SEED=$(SEED) KCONNECT_CHAOS_ROUNDS=$(or $(ROUNDS),3) $(BIN)/python -m pytest tests/chaos -m chaos $(ARGS)
 
 constraints:
 	tools/pin_constraints.sh

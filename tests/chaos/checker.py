@@ -121,6 +121,8 @@ def read_topic(bootstrap: str, topic: str) -> list[LogRecord]:
         for partition in sorted(partitions):
             found += _read_partition(consumer, topic, partition)
         return found
+    except KafkaException as e:
+        raise ViolationError(f"{topic} cannot be read: {e.args[0].str()}") from e
     finally:
         consumer.close()
 

@@ -47,8 +47,9 @@ class Stage:
     def worker(
         self, connectors: Sequence[Mapping[str, Any]] = (), props: Mapping[str, str] | None = None
     ) -> Iterator[ChaosWorker]:
-        """A worker over the stage's folder, with offsets committed often. What still runs is ended."""
-        settings = {"offset.flush.interval.ms": str(FLUSH_MS), **(props or {})}
+        """A worker over the stage's folder, with offsets committed often, which leaves it to the history to start
+        failed tasks again. What still runs is ended."""
+        settings = {"offset.flush.interval.ms": str(FLUSH_MS), "errors.restart.enable": "false", **(props or {})}
         with chaos_worker(self.folder / "worker", settings, connectors) as worker:
             yield worker
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,13 @@ PLANTS = Path(__file__).parent / "plants"
     [
         ("commit_before_acknowledgement", offsets.stalled_source_partition, "passes .* not acknowledged"),
         ("offsets_by_count", offsets.stalled_beside_acknowledged, "passes .* not acknowledged"),
-        ("filter_not_counted", offsets.source_killed_before_commit, "everything of ledger is sent and committed"),
-        ("sink_commits_before_put", offsets.sink_killed_before_commit, "records are lost"),
-        ("torn_tail_kept", disk.torn_by_a_kill, ""),
+        (
+            "filter_not_counted",
+            partial(offsets.source_killed_before_commit, kills=1),
+            "everything of ledger is sent and committed",
+        ),
+        ("sink_commits_before_put", partial(offsets.sink_killed_before_commit, kills=1), "records are lost"),
+        ("torn_tail_kept", disk.torn_by_a_kill, "cannot be read"),
         ("lease_never_checked", processes.worker_stopped, "ends with its lease"),
     ],
 )

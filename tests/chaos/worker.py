@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,10 @@ class ChaosWorker:
 
     def wait_until_running(self, *connectors: str) -> None:
         for name in connectors:
-            eventually(lambda name=name: self.rest.states(name) == ["RUNNING", "RUNNING"], f"{name} runs", self.output)
+            eventually(partial(self._runs, name), f"{name} runs", self.output)
+
+    def _runs(self, connector: str) -> bool:
+        return self.rest.states(connector) == ["RUNNING", "RUNNING"]
 
     def wait_for_failure(self, connector: str, reason: str) -> None:
         """Until the connector's task has failed, of `reason`."""

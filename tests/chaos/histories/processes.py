@@ -20,7 +20,7 @@ PACED = {"batch": "20", "pause.ms": "20"}
 LEASE_S = 10.0
 
 
-def worker_killed(stage: Stage, kills: int = 2) -> None:
+def worker_killed(stage: Stage, kills: int = 1) -> None:
     """History 16: kill -9 of the worker alone, with one of its tasks stopped, so that it cannot end by itself. Nothing
     is left of it within the lease, or its successor clears it; nothing is lost."""
     source = SourceLedger(folder=stage.folder, limit=2500, props=PACED)
@@ -30,7 +30,7 @@ def worker_killed(stage: Stage, kills: int = 2) -> None:
     for number in range(kills):
         with stage.worker(both) as worker:
             _under_way(stage, worker, source, number)
-            stopped = stage.random.choice([source, sink]).journal.pid
+            stopped = stage.random.choice([source.journal, sink.journal]).pid
             left = [process for process in worker.descendants() if process.pid != stopped]
             os.kill(stopped, signal.SIGSTOP)
             worker.kill()
@@ -52,9 +52,11 @@ def worker_stopped(stage: Stage) -> None:
         _under_way(stage, worker, source, 0)
         task = psutil.Process(source.journal.pid)
         os.kill(worker.process.pid, signal.SIGSTOP)
-        eventually(lambda: gone(task), "the task of a stopped worker ends with its lease", timeout=2 * LEASE_S)
-        window = _counted(stage, source.window(worker.bootstrap))
-        worker.kill()
+        try:
+            eventually(lambda: gone(task), "the task of a stopped worker ends with its lease", timeout=1.5 * LEASE_S)
+            window = _counted(stage, source.window(worker.bootstrap))
+        finally:
+            worker.kill()
     with stage.worker([replace(source, props={}).connector]) as worker:
         finish(worker, source)
         stage.tally.compared(source.check(worker.bootstrap, restarts=1, window=window))

@@ -7,6 +7,7 @@ Python imports this module before anything else; the suite puts the folder on th
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -66,18 +67,18 @@ def filter_not_counted() -> None:
     from kconnect_workers.runtime.record_sender import RecordSender
 
     begin = RecordSender._delivery
-    drop = RecordSender._drop
+    pass_over = RecordSender._pass_over
 
     def delivery(self: RecordSender, *args: Any) -> Any:
         self._last_delivery = begin(self, *args)  # type: ignore[attr-defined]
         return self._last_delivery  # type: ignore[attr-defined]
 
-    def dropped(self: RecordSender, *args: Any) -> None:
+    def passed_over(self: RecordSender, *args: Any) -> None:
         self._last_delivery.pending += 1  # type: ignore[attr-defined]
-        drop(self, *args)
+        pass_over(self, *args)
 
     RecordSender._delivery = delivery  # type: ignore[method-assign]
-    RecordSender._drop = dropped  # type: ignore[method-assign]
+    RecordSender._pass_over = passed_over  # type: ignore[method-assign,assignment]
 
 
 def sink_commits_before_put() -> None:
@@ -107,4 +108,8 @@ BUGS: dict[str, Callable[[], None]] = {
 }
 
 if "KCONNECT_CHAOS_BUG" in os.environ:
-    BUGS[os.environ["KCONNECT_CHAOS_BUG"]]()
+    try:
+        BUGS[os.environ["KCONNECT_CHAOS_BUG"]]()
+    except Exception:  # Python would go on without the bug
+        traceback.print_exc()
+        os._exit(70)

@@ -71,7 +71,7 @@ class LedgerTask(SourceTask[LedgerConfig]):
             None if not config.rare_every else 0 if rare else 1,
             key="rare" if rare else str(stream),
             value=f"{stream}:{n}".ljust(config.padding),
-            headers=[Header("drop", None, "")] if config.drop_every and n % config.drop_every == 0 else [],
+            headers=(Header("drop", None, ""),) if config.drop_every and n % config.drop_every == 0 else (),
         )
 
     def commit_record(self, record: SourceRecord, metadata: Message | None) -> None:

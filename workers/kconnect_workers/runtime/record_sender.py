@@ -76,7 +76,9 @@ class RecordSender:
         errors: ErrorHandler,
         stopping: threading.Event,
         on_record: OnRecord | None = None,
+        before_topic: Callable[[str], None] | None = None,
     ) -> None:
+        """`before_topic` is called before the first record for a topic is sent, and may be called again."""
         self._producer = producer
         self._key_converter = key_converter
         self._value_converter = value_converter
@@ -85,6 +87,7 @@ class RecordSender:
         self._errors = errors
         self._stopping = stopping
         self._on_record = on_record
+        self._before_topic = before_topic
         self._serializers: dict[tuple[str, Schema | None, Schema | None], tuple[Serializer, Serializer]] = {}
         self._undeliverable: ConnectError | None = None
         self.tracker = DeliveryTracker(self._undelivered)
@@ -228,6 +231,8 @@ class RecordSender:
         if found is None:
             if len(self._serializers) >= _MAX_SERIALIZERS:
                 self._serializers.clear()
+            if self._before_topic is not None:
+                self._before_topic(topic)
             found = self._serializers[wanted] = (
                 self._key_converter.serializer(topic, key_schema),
                 self._value_converter.serializer(topic, value_schema),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from confluent_kafka import Consumer, KafkaError, Producer
@@ -31,7 +31,9 @@ from kconnect_workers.runtime.sink_task import WorkerSinkTask
 from kconnect_workers.runtime.source_task import WorkerSourceTask
 from kconnect_workers.runtime.subscription import ListedTopics, MatchingTopics
 from kconnect_workers.runtime.task_control import TaskControl
+from kconnect_workers.runtime.topic_creator import TopicCreator
 from kconnect_workers.states import TaskId
+from kconnect_workers.topic_creation import topic_creation_rules
 from kconnect_workers.worker_config import WorkerConfig
 
 clients_log = logging.getLogger("kconnect.kafka")
@@ -100,6 +102,7 @@ class TaskAssembly:
             errors=errors,
             stopping=self._control.stopping,
             on_record=task.commit_record if wants_records else None,
+            before_topic=self._topic_creation(),
         )
         return WorkerSourceTask(
             self.id,
@@ -113,6 +116,14 @@ class TaskAssembly:
             flush_interval_s=self.worker.offset_flush_interval_ms / 1000,
             flush_timeout_s=self.worker.offset_flush_timeout_ms / 1000,
         )
+
+    def _topic_creation(self) -> Callable[[str], None] | None:
+        """None where topics are left to the brokers."""
+        rules = topic_creation_rules(self.connector_props) if self.worker.topic_creation_enable else []
+        if not rules:
+            return None
+        props = {**self.worker.client_props("admin"), **self._overrides("admin")}
+        return TopicCreator(rules, lambda: kafka.admin(props, logger=clients_log)).ensure
 
     def _sink_task(self, connector_class: type[SinkConnector[Any]]) -> WorkerSinkTask:
         with plugin_call(connector_class.task, "__init__", self._owner):

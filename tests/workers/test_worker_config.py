@@ -170,3 +170,8 @@ def test_every_key_is_documented(config: type[WorkerConfig]) -> None:
 def test_secrets_in_a_workers_settings_do_not_print() -> None:
     props: dict[str, Any] = CONVERTERS | {"sasl.jaas.config": "user=me password=s3cret"}
     assert "s3cret" not in repr(StandaloneConfig.parse(props))
+
+
+def test_settings_that_do_nothing_yet_are_named() -> None:
+    assert StandaloneConfig.parse(CONVERTERS).idle_keys() == []
+    assert StandaloneConfig.parse({**CONVERTERS, "egress.allow": "db:5432"}).idle_keys() == ["egress.allow"]

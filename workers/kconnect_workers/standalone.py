@@ -114,6 +114,8 @@ class StandaloneWorker:
         then."""
         for line in self.config.unknown_keys():
             _logger.warning("%s", line)
+        if idle := self.config.idle_keys():
+            _logger.warning("%s: of no effect yet", ", ".join(idle))
         self._bind_rest()
         # Importing takes about as long as the log takes to start.
         imported = asyncio.create_task(asyncio.to_thread(_import_ahead))

@@ -54,6 +54,9 @@ class Listener(NamedTuple):
     port: int
 
 
+_NOT_YET = ("response.http.headers.config", "file.allowed.paths", "egress.allow")
+
+
 class WorkerConfig(Config):
     """The keys that every worker takes. Parse a subclass: `StandaloneConfig`, or `DistributedConfig`."""
 
@@ -253,6 +256,10 @@ class WorkerConfig(Config):
             if name not in known and not name.startswith(PASSED_ON)
             for close in [nearest(name, list(known))]
         ]
+
+    def idle_keys(self) -> list[str]:
+        """The given keys that are checked, and of which nothing comes yet."""
+        return [name for name in _NOT_YET if name in self.originals]
 
     def client_props(self, client: Literal["producer", "consumer", "admin"]) -> dict[str, Any]:
         """The settings of a Kafka client, by Java's names: security and the like from the top level, and what is

@@ -34,7 +34,7 @@ run: setup
 	@tools/demo.sh
 
 test: setup
-	$(BIN)/lint-imports --no-cache
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: setup
@@ -42,7 +42,7 @@ lint: setup
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	MYPYPATH=tests $(BIN)/mypy -p services -p benchmarks -p tools $(addprefix -p ,$(PLUGIN_PACKAGES))
-	$(BIN)/lint-imports --no-cache
+	$(BIN)/lint-imports --no-cache --no-logo
 
 bench: setup
 	PYTHONPATH=tests $(BIN)/python -m benchmarks $(CASE) $(if $(FULL),--full)

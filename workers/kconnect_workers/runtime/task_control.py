@@ -26,6 +26,7 @@ class TaskControl:
         self.tell = tell
         self._send_state = send_state
         self._reported: State | None = None
+        self._lock = threading.Lock()
         self._on_stop: Callable[[], None] | None = None
 
     @property
@@ -37,13 +38,19 @@ class TaskControl:
             case messages.SetTargetState():
                 self.target = TargetState[message.target_state]
             case messages.Stop():
-                if self._on_stop is not None:
-                    threading.Thread(target=self._on_stop, name="stopper", daemon=True).start()
+                threading.Thread(target=self._interrupt_once, name="stopper", daemon=True).start()
 
     def on_stop(self, interrupt: Callable[[], None]) -> None:
-        """Have `interrupt` called, in a thread of its own, when the task is to stop; now, if it is to already."""
-        self._on_stop = interrupt
+        """Have `interrupt` called once, in a thread of its own, when the task is to stop; now, if it is to already."""
+        with self._lock:
+            self._on_stop = interrupt
         if self.stopping.is_set():
+            self._interrupt_once()
+
+    def _interrupt_once(self) -> None:
+        with self._lock:
+            interrupt, self._on_stop = self._on_stop, None
+        if interrupt is not None:
             interrupt()
 
     def report(self, state: State) -> None:

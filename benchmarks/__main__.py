@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.case import Case, Size
 from benchmarks.cases import CASES
-from benchmarks.report import print_table, save
+from benchmarks.report import markdown, print_table, save
 from benchmarks.sample import Sample
 
 
@@ -16,7 +16,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; all by default")
     parser.add_argument("--full", action="store_true", help="the long form, for published figures")
+    parser.add_argument("--table", action="store_true", help="run nothing, print the kept results as Markdown")
     arguments = parser.parse_args()
+    if arguments.table:
+        print(markdown(CASES))
+        return
     unknown = [name for name in arguments.cases if not any(name in known for known in CASES)]
     if unknown:
         parser.error(f"no case {unknown[0]!r}; there are {', '.join(CASES)}")

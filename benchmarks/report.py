@@ -6,14 +6,14 @@ import datetime
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.case import Case, Size
 from benchmarks.sample import METRICS, Sample, Spread
 
-__all__ = ["print_table", "save"]
+__all__ = ["markdown", "print_table", "save"]
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -50,6 +50,24 @@ def save(case: Case, size: Size, samples: Mapping[str, Sequence[Sample]]) -> Pat
     }
     path.write_text(json.dumps(result, indent=1) + "\n")
     return path
+
+
+def markdown(cases: Iterable[str]) -> str:
+    """The kept results of these cases as a table for `benchmarks/README.md`."""
+    lines = ["| case | metric | ours | the peer | ours ÷ peer | date |", "|---|---|---|---|---|---|"]
+    for case in cases:
+        path = RESULTS / f"{case}.json"
+        if not path.exists():
+            continue
+        result = json.loads(path.read_text())
+        for metric, sides in result["metrics"].items():
+            spreads = {side: Spread(**spread) for side, spread in sides.items()}
+            ours = spreads.pop("ours")
+            [(peer, theirs)] = spreads.items()
+            mark = " (recorded)" if peer == "recorded" else ""
+            cells = [case, METRICS[metric].unit, _number(ours), _number(theirs) + mark]
+            lines.append(f"| {' | '.join(cells)} | {ours.median / theirs.median:.2f} | {result['date']} |")
+    return "\n".join(lines)
 
 
 def _spreads(samples: Mapping[str, Sequence[Sample]]) -> dict[str, dict[str, Spread]]:

@@ -117,11 +117,18 @@ def test_keys_that_nobody_reads_are_told_with_the_nearest() -> None:
         "name": "x",
         "topcs": "a",
         "transforms.a.type": "RegexRouter",
-        "consumer.override.max.poll.records": "1",
+        "transforms.a.regx": ".*",
+        "key.converter.of.the.worker": "x",
+        "value.converter.schemas.enabel": "true",
         "errors.restart.enable": "false",
     }
-    assert unknown_keys(props, SinkConnectorConfig.config_def) == [
-        "topcs is not a setting of this connector and has no effect (did you mean topics?)"
+    known = ["name", "topics", "transforms.a.type", "transforms.a.regex", "value.converter.schemas.enable"]
+    assert unknown_keys(props, known) == [
+        "topcs is not a setting that anything here reads (did you mean topics?)",
+        "transforms.a.regx is not a setting that anything here reads (did you mean transforms.a.regex"
+        " or transforms.a.type?)",
+        "value.converter.schemas.enabel is not a setting that anything here reads"
+        " (did you mean value.converter.schemas.enable?)",
     ]
 
 

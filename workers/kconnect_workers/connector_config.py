@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
-from kconnect.config import HIGH, LOW, Config, ConfigDef, ConfigError, Range, Type, ValidList, Width, key
+from kconnect.config import HIGH, LOW, Config, ConfigError, Range, Type, ValidList, Width, key
 from kconnect.java_regex import JavaPattern, valid_regex
 from kconnect.validators import (
     CaseInsensitiveValidString,
@@ -368,25 +368,19 @@ def _matches(regex: str, topic: str) -> bool:
         return False  # the key's own validator tells
 
 
-def unknown_keys(props: Mapping[str, Any], known: ConfigDef) -> list[str]:
-    """One line for each given key that neither the connector nor the framework reads, for the log."""
-    names = [*known.keys, *RestartConfig.config_def.keys]
+def unknown_keys(props: Mapping[str, Any], known: Iterable[str]) -> list[str]:
+    """One line for each given key that nothing reads, for the log. `known` are the keys that a validation of `props`
+    answered with: the connector's, the framework's, and those of the transforms, predicates, converters and clients
+    that `props` name."""
+    names = [*known, *RestartConfig.config_def.keys]
+    inherited = [prefix for prefix in _CONVERTERS if not any(name.startswith(prefix) for name in names)]
     return [
-        f"{name} is not a setting of this connector and has no effect" + (f" ({close})" if close else "")
+        f"{name} is not a setting that anything here reads" + (f" ({close})" if close else "")
         for name in props
-        if name not in names and not name.startswith(_PASSED_ON)
+        if name not in names and not name.startswith(tuple(inherited))
         for close in [nearest(name, names)]
     ]
 
 
-_PASSED_ON = (
-    "transforms.",
-    "predicates.",
-    "key.converter.",
-    "value.converter.",
-    "header.converter.",
-    "producer.override.",
-    "consumer.override.",
-    "admin.override.",
-    "topic.creation.",
-)
+_CONVERTERS = ("key.converter.", "value.converter.", "header.converter.")
+"""Prefixes of keys that are known only where the connector names a converter of its own."""

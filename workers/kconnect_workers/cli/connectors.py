@@ -18,6 +18,10 @@ File = Annotated[
 ]
 
 
+_NO_STATUS: dict[str, Any] = {"type": "", "connector": {"state": "UNASSIGNED"}, "tasks": []}
+"""Of a connector that was just created, and has reported nothing yet."""
+
+
 def get(
     url: UrlOption = DEFAULT_URL,
     output: OutputOption = Output.TABLE,
@@ -29,7 +33,7 @@ def get(
         return
     rows = []
     for name, connector in sorted(answer.items()):
-        status = connector["status"]
+        status = connector.get("status") or _NO_STATUS
         tasks = [task["state"] for task in status["tasks"]]
         running = f"{tasks.count('RUNNING')}/{len(tasks)}"
         rows.append((name, status["type"], status["connector"]["state"], running, _class_name(connector)))

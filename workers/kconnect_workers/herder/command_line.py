@@ -66,7 +66,7 @@ class CommandLine:
         name = connector.name
         stored = name in herder.connectors()
         if stored and dict(herder.config(name)) == {**connector.props, "name": name}:
-            _logger.info("%s is stored as it is given", name)
+            _logger.info("%s goes on: the config that is given is the stored one", name)
         elif stored:
             await herder.put_config(name, connector.props)
             _logger.info("%s is stored with the config that is given now", name)

@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 from kconnect.errors import AlreadyExistsError, ConfigError, ConnectError, NotFoundError
 from kconnect.plugins import CONNECTORS, PluginInfo, Plugins
+from kconnect_workers.connector_config import unknown_keys
 from kconnect_workers.herder.connector_names import named
 from kconnect_workers.herder.entities import (
     ConnectorInfo,
@@ -245,8 +246,10 @@ class Herder:
                 version=self._version(config),
             )
         )
-        if isinstance(id, TaskId) and state is State.FAILED:
-            self._recovery.failed(id, config)
+        if state is State.FAILED:
+            _logger.error("%s has failed: %s", id, (trace or "it did not say why").partition("\n")[0])
+            if isinstance(id, TaskId):
+                self._recovery.failed(id, config)
 
     def on_reconfiguration_requested(self, connector: str) -> None:
         if self._configs.state.config(connector) is not None:
@@ -267,6 +270,8 @@ class Herder:
                 f"the configuration of {props['name'] or 'the connector'} has {len(errors)} error(s):\n{listed}\n"
                 "(PUT /connector-plugins/CLASS/config/validate shows them key by key)"
             )
+        for line in unknown_keys(props, [key.name for key, _ in infos.configs if key is not None]):
+            _logger.warning("%s: %s", props["name"], line)
 
     async def _store(self, props: Mapping[str, str], target_state: TargetState | None) -> ConnectorInfo:
         name = props["name"]

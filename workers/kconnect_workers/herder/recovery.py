@@ -72,7 +72,7 @@ class TaskRecovery:
         self._failures[id] = failures
         self._forget_pending(id)
         delay = failures.delay(settings)
-        _logger.warning("%s has failed (%d in a row) and is started again in %g s", id, failures.count, delay)
+        _logger.warning("%s is started again in %g s, after failure %d in a row", id, delay, failures.count)
         self._pending[id] = loop.call_later(delay, self._start_again, id)
 
     def forget(self, connector: str) -> None:

@@ -21,7 +21,7 @@ def nearest(word: str, words: Sequence[str]) -> str | None:
     """`did you mean …`, or None when nothing among `words` resembles `word`."""
     from difflib import get_close_matches  # costs 5 ms, and only errors need it
 
-    close = get_close_matches(word, words, n=3, cutoff=0.6)
+    close = get_close_matches(word, dict.fromkeys(words), n=3, cutoff=0.6)
     return f"did you mean {' or '.join(close)}?" if close else None
 
 

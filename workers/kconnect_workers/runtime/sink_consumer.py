@@ -205,7 +205,10 @@ class SinkConsumer:
         told = (error.str(), error.code())
         if told not in self._told:
             self._told.add(told)
-            log.warning("The consumer reports: %s", error.str())
+            if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:  # of a subscription: it is looked for again and again
+                log.info("Waiting for a topic: %s", error.str())
+            else:
+                log.warning("The consumer reports: %s", error.str())
 
 
 def _ours(partitions: Iterable[confluent_kafka.TopicPartition]) -> list[TopicPartition]:

@@ -263,11 +263,11 @@ def test_administration_asks_for_the_token(serve: Any, tmp_path: Path, header: s
 
 def test_log_levels_reach_the_processes_of_the_worker(serve: Any, workbench: Any) -> None:
     async def scenario(client: httpx.AsyncClient) -> None:
-        answer = await client.put("/admin/loggers/kconnect_file", json={"level": "warn"})
-        assert answer.json() == ["kconnect_file"]
-        assert workbench.environment.log_levels == {"kconnect_file": "WARN"}
-        assert (await client.get("/admin/loggers/kconnect_file")).json()["level"] == "WARN"
-        assert (await client.put("/admin/loggers/kconnect_file", json={"level": "LOUD"})).status_code == 404
+        answer = await client.put("/admin/loggers/a.logger.of.this.test", json={"level": "warn"})
+        assert answer.json() == ["a.logger.of.this.test"]
+        assert workbench.environment.log_levels == {"a.logger.of.this.test": "WARN"}
+        assert (await client.get("/admin/loggers/a.logger.of.this.test")).json()["level"] == "WARN"
+        assert (await client.put("/admin/loggers/a.logger.of.this.test", json={"level": "LOUD"})).status_code == 404
 
     serve(scenario)
 

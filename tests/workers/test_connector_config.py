@@ -125,10 +125,14 @@ def test_keys_that_nobody_reads_are_told_with_the_nearest() -> None:
     known = ["name", "topics", "transforms.a.type", "transforms.a.regex", "value.converter.schemas.enable"]
     assert unknown_keys(props, known) == [
         "topcs is not a setting that anything here reads (did you mean topics?)",
-        "transforms.a.regx is not a setting that anything here reads (did you mean transforms.a.regex"
-        " or transforms.a.type?)",
-        "value.converter.schemas.enabel is not a setting that anything here reads"
-        " (did you mean value.converter.schemas.enable?)",
+        (
+            "transforms.a.regx is not a setting that anything here reads (did you mean transforms.a.regex"
+            " or transforms.a.type?)"
+        ),
+        (
+            "value.converter.schemas.enabel is not a setting that anything here reads"
+            " (did you mean value.converter.schemas.enable?)"
+        ),
     ]
 
 

@@ -12,8 +12,10 @@ from kconnect.errors import ConnectError
 from kconnect.record import RowBatch, SourceOffset
 from kconnect.schema import TIMESTAMP_NAME, Schema, SchemaBuilder
 from kconnect_sql.config import SqlSourceConfig
-from kconnect_sql.dialect import Bound, Column, Reader, Row
+from kconnect_sql.horizon import Bound
 from kconnect_sql.position import EPOCH, INCREMENTING, Place, Position, moment_offset, whole_number
+from kconnect_sql.reader import Reader
+from kconnect_sql.table import Column, Row
 
 
 class TableCursor:

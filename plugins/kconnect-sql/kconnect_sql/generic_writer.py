@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from kconnect_sql.config import ConnectionConfig
-from kconnect_sql.dialect import Row, Table
-from kconnect_sql.generic import connect, engine_of, errors, identifiers_of, plain_text
+from kconnect_sql.generic_connection import connect, engine_of, errors, identifiers_of, plain_text
 from kconnect_sql.generic_types import target_type
 from kconnect_sql.shape import Shape, TargetColumn
+from kconnect_sql.table import Row, Table
 from kconnect_sql.url import DatabaseUrl
 
 

@@ -22,8 +22,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from kconnect_sql.dialect import Bound, Table
+from kconnect_sql.horizon import Bound
 from kconnect_sql.identifiers import Identifiers
+from kconnect_sql.table import Table
 
 READER = "kconnect source"
 """The application name of those who only read: they hold nobody up."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from kconnect.connector import OffsetStorageReader
 from kconnect.errors import ConnectError
-from kconnect_sql.dialect import Table
+from kconnect_sql.table import Table
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 INCREMENTING = "incrementing"

@@ -1,30 +1,14 @@
-"""PostgreSQL by psycopg: reading by a binary server-side cursor."""
+"""PostgreSQL, by psycopg."""
 
 from __future__ import annotations
 
-import datetime
-import logging
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
-
-import psycopg
-from psycopg import sql as psql
-from psycopg.conninfo import make_conninfo
-
-from kconnect.errors import ConnectError, DataError, RetriableError
-from kconnect_sql.config import ConnectionConfig, SqlSourceConfig
-from kconnect_sql.dialect import ClockHorizon, Column, Horizon, Reader, Row, Table
-from kconnect_sql.identifiers import Identifiers
-from kconnect_sql.late_commits import READER, OpenTransactions
-from kconnect_sql.numeric import numeric_mapping
-from kconnect_sql.postgres_types import Declared, source_column
+from kconnect_sql.config import ConnectionConfig
+from kconnect_sql.postgres_reader import PostgresReader
+from kconnect_sql.postgres_writer import PostgresWriter
+from kconnect_sql.reader import Reader
+from kconnect_sql.table import Table
 from kconnect_sql.url import DatabaseUrl
 from kconnect_sql.writer import Writer
-
-Connection = psycopg.Connection[Any]
-
-log = logging.getLogger(__name__)
 
 
 class PostgresDialect:
@@ -34,191 +18,7 @@ class PostgresDialect:
         return PostgresReader(url, config)
 
     def writer(self, url: DatabaseUrl, config: ConnectionConfig) -> Writer:
-        from kconnect_sql.postgres_writer import PostgresWriter
-
         return PostgresWriter(url, config)
 
     def table(self, name: str) -> Table:
         return Table.parse(name)
-
-
-def connect(url: DatabaseUrl, config: ConnectionConfig, application: str) -> Connection:
-    """Log in. The session's time zone is `db.timezone`, parameters are $1, $2 …
-
-    RetriableError when the server is away, ConnectError when it refuses.
-    """
-    options = dict(url.options)
-    unknown = options.keys() - _OPTIONS.keys()
-    if unknown:
-        raise ConnectError(f"connection.url has options that are not known here: {', '.join(sorted(unknown))}")
-    settings = {_OPTIONS[name]: value for name, value in options.items() if _OPTIONS[name]}
-    schema = settings.pop("search_path", None)
-    where = place(url)
-    try:
-        connection: Connection = psycopg.connect(
-            make_conninfo(
-                host=url.host or "localhost",
-                port=url.port or 5432,
-                dbname=url.database or url.user,
-                user=url.user,
-                password=url.password.value if url.password is not None else None,
-                options=f"-c TimeZone={config.db_timezone} -c DateStyle=ISO",
-                **_DEFAULTS | {"application_name": application} | settings,
-            ),
-            autocommit=True,
-        )
-    except psycopg.OperationalError as error:
-        said = " ".join(str(error).split())
-        if any(word in said for word in _REFUSALS):
-            raise ConnectError(f"{where} refuses the login: {said}") from error
-        raise RetriableError(f"{where} cannot be reached: {said}") from error
-    connection.cursor_factory = psycopg.RawCursor
-    connection.server_cursor_factory = psycopg.RawServerCursor
-    if schema:
-        names = psql.SQL(", ").join([psql.Identifier(name.strip()) for name in schema.split(",")])
-        connection.execute(psql.SQL("SET search_path TO {}").format(names))
-    return connection
-
-
-def place(url: DatabaseUrl) -> str:
-    """The database, for messages."""
-    return f"postgresql://{url.host or 'localhost'}:{url.port or 5432}/{url.database}"
-
-
-@contextmanager
-def errors(url: DatabaseUrl, doing: str) -> Iterator[None]:
-    """Raise what psycopg raises as what it means."""
-    try:
-        yield
-    except psycopg.Error as error:
-        state = error.sqlstate or ""
-        message = f"{place(url)}: {doing}: {str(error).strip()}"
-        if state[:2] in _RETRIABLE_CLASSES or state in _RETRIABLE_STATES:
-            raise RetriableError(message) from error
-        if state[:2] in ("22", "23") or (not state and isinstance(error, psycopg.DataError)):
-            raise DataError(message) from error
-        if not state and isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
-            raise RetriableError(message) from error
-        raise ConnectError(message) from error
-
-
-class PostgresReader:
-    def __init__(self, url: DatabaseUrl, config: ConnectionConfig) -> None:
-        self._url = url
-        self._mapping = numeric_mapping(config) if isinstance(config, SqlSourceConfig) else "none"
-        self._zone = config.db_timezone
-        self.quote = Identifiers(config.sql_quote_identifiers)
-        self._connection = connect(url, config, READER)
-
-    def tables(self, kinds: Sequence[str]) -> list[Table]:
-        wanted = "".join(_KINDS.get(kind.upper(), "") for kind in kinds)
-        rows = self._rows(
-            "SELECT c.relname, n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE c.relkind = ANY($1) AND NOT c.relispartition AND n.nspname NOT LIKE 'pg\\_%%'"
-            " AND n.nspname <> 'information_schema' AND has_table_privilege(c.oid, 'SELECT')",
-            [list(wanted)],
-        )
-        return [Table(name, schema) for name, schema in rows]
-
-    def columns(self, table: Table) -> list[Column]:
-        name = self.quote(table.schema, table.name)
-        rows = self._rows(
-            "SELECT a.attname, CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE a.atttypid END,"
-            " CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END, a.attnotnull OR t.typnotnull,"
-            " a.attidentity <> '' OR coalesce(pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%', false)"
-            " FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
-            " LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
-            " WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
-            [name],
-        )
-        if not rows:
-            raise ConnectError(f"{place(self._url)} has no table {table}, or it has no columns")
-        return [
-            self._column(column, Declared.of(oid, typmod), not_null, counts)
-            for column, oid, typmod, not_null, counts in rows
-        ]
-
-    def query_columns(self, sql: str) -> list[Column]:
-        with errors(self._url, f"cannot run the query {sql}"):
-            described = (
-                self._connection.execute(
-                    f"SELECT * FROM ({sql}) q LIMIT 0".encode()  # noqa: S608 - the user's own query
-                ).description
-                or []
-            )
-            return [
-                self._column(c.name, Declared(c.type_code, c.precision, c.scale), not_null=False, counts=False)
-                for c in described
-            ]
-
-    def parameter(self, number: int) -> str:
-        return f"${number}"
-
-    def moment_sql(self, column: str) -> str:
-        return self.quote(column)
-
-    def moment_parameter(self, moment: datetime.datetime) -> datetime.datetime:
-        return moment
-
-    def stream(
-        self, sql: str, parameters: Sequence[Any], columns: Sequence[Column], size: int
-    ) -> Generator[list[Row], None, None]:
-        with (
-            errors(self._url, f"cannot read by {sql}"),
-            self._connection.transaction(),
-            self._connection.cursor("kconnect", binary=True) as cursor,
-        ):
-            cursor.execute(sql.encode(), parameters)
-            while rows := cursor.fetchmany(size):
-                yield rows
-
-    def now(self) -> datetime.datetime:
-        [(now,)] = self._rows("SELECT clock_timestamp()")
-        assert isinstance(now, datetime.datetime)
-        return now
-
-    def horizon(self, rows: str, table: Table | None, number: str | None) -> Horizon:
-        [(standby,)] = self._rows("SELECT pg_is_in_recovery()")
-        if standby:
-            log.warning(
-                "%s is a standby, which does not tell which transactions are open: rows that are committed late may be "
-                "passed over; set timestamp.delay.interval.ms, or read from the primary",
-                place(self._url),
-            )
-            return ClockHorizon(self)
-        return OpenTransactions(self._rows, self.quote, rows, table, number)
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        with errors(self._url, f"cannot run {sql}"):
-            return self._connection.execute(sql.encode(), parameters or None).fetchall()
-
-    def _column(self, name: str, declared: Declared, not_null: bool, counts: bool) -> Column:
-        return source_column(
-            self.quote(name), name, declared, self._mapping, self._zone, not_null=not_null, counts=counts
-        )
-
-
-_DEFAULTS = {"connect_timeout": "10", "keepalives_idle": "30"}
-_KINDS = {"TABLE": "rp", "PARTITIONED TABLE": "p", "VIEW": "v", "MATERIALIZED VIEW": "m", "FOREIGN TABLE": "f"}
-_REFUSALS = ("authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry", "not permitted")
-_RETRIABLE_CLASSES = ("08", "40", "53", "58")
-_RETRIABLE_STATES = ("25P03", "55P03", "57014", "57P01", "57P02", "57P03", "57P05")
-_OPTIONS = {
-    "ApplicationName": "application_name",
-    "application_name": "application_name",
-    "connectTimeout": "connect_timeout",
-    "connect_timeout": "connect_timeout",
-    "currentSchema": "search_path",
-    "reWriteBatchedInserts": "",
-    "sslcert": "sslcert",
-    "sslkey": "sslkey",
-    "sslmode": "sslmode",
-    "sslrootcert": "sslrootcert",
-    "stringtype": "",
-    "tcpKeepAlive": "",
-    "target_session_attrs": "target_session_attrs",
-}
-"""Options of JDBC's and libpq's URLs, as libpq takes them; "" for those that change nothing here."""

@@ -27,8 +27,8 @@ from kconnect.schema import (
     Schema,
     Type,
 )
-from kconnect_sql.dialect import Column
 from kconnect_sql.numeric import numeric_schema
+from kconnect_sql.table import Column
 
 _OID: Final = {name: postgres.types[name].oid for name in (
     "bool", "int2", "int4", "int8", "oid", "float4", "float8", "numeric", "bytea", "date", "time", "timestamp",

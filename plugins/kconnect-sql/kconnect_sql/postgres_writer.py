@@ -13,11 +13,11 @@ from psycopg import sql as psql
 from kconnect.errors import ConnectError
 from kconnect.schema import TIMESTAMP_NAME, Schema
 from kconnect_sql.config import ConnectionConfig
-from kconnect_sql.dialect import Row, Table
 from kconnect_sql.identifiers import Identifiers
-from kconnect_sql.postgres import connect, errors, place
+from kconnect_sql.postgres_connection import connect, errors, place
 from kconnect_sql.postgres_types import TIMESTAMP, fits_binary, target_type
 from kconnect_sql.shape import Shape, TargetColumn
+from kconnect_sql.table import Row, Table
 from kconnect_sql.url import DatabaseUrl
 
 WRITER = "kconnect sink"

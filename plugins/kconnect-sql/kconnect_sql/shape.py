@@ -11,7 +11,7 @@ from kconnect.errors import DataError
 from kconnect.record import SinkRecord
 from kconnect.schema import INT32_SCHEMA, INT64_SCHEMA, STRING_SCHEMA, Schema, Type
 from kconnect_sql.config import SqlSinkConfig
-from kconnect_sql.dialect import Row
+from kconnect_sql.table import Row
 
 KAFKA_COLUMNS = (
     ("__connect_topic", STRING_SCHEMA),

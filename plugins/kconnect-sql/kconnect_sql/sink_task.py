@@ -12,9 +12,10 @@ from kconnect.record import SinkRecord
 from kconnect.schema import Schema
 from kconnect.sink import SinkTask
 from kconnect_sql.config import SqlSinkConfig
-from kconnect_sql.dialect import Row, Table, dialect_of
+from kconnect_sql.dialect import dialect_of
 from kconnect_sql.login import first_connection
 from kconnect_sql.shape import Shape, shape_of, where
+from kconnect_sql.table import Row, Table
 from kconnect_sql.table_form import TableForm
 from kconnect_sql.writer import Writer
 

@@ -11,10 +11,11 @@ from kconnect.errors import ConfigError, ConnectError, RetriableError
 from kconnect.record import SourceOffset
 from kconnect.source import SourceConnector, SourcePartitionKey
 from kconnect_sql.config import SqlSourceConfig
-from kconnect_sql.dialect import Table, dialect_of, encode_tables
+from kconnect_sql.dialect import dialect_of
 from kconnect_sql.login import first_connection
 from kconnect_sql.position import QUERY_PARTITION, Position
 from kconnect_sql.source_task import SqlSourceTask
+from kconnect_sql.table import Table, encode_tables
 from kconnect_sql.table_filter import TableFilter, like
 from kconnect_sql.uncovered import SOURCE, refusals
 

@@ -13,9 +13,11 @@ from kconnect.record import RowBatch
 from kconnect.source import SourceTask
 from kconnect_sql.config import SqlTaskConfig
 from kconnect_sql.cursor import TableCursor
-from kconnect_sql.dialect import Reader, Table, decode_tables, dialect_of
+from kconnect_sql.dialect import dialect_of
 from kconnect_sql.login import first_connection
 from kconnect_sql.position import place_of
+from kconnect_sql.reader import Reader
+from kconnect_sql.table import Table, decode_tables
 
 WAIT_SECONDS = 1.0
 LOOK_AGAIN_SECONDS = 0.2

@@ -12,10 +12,10 @@ from typing import Any
 from kconnect.errors import ConnectError, DataError
 from kconnect.schema import DATE_NAME, DECIMAL_NAME, TIME_NAME, TIMESTAMP_NAME, Schema, Type
 from kconnect_sql.config import ConnectionConfig
-from kconnect_sql.dialect import Row, Table
 from kconnect_sql.identifiers import Identifiers
 from kconnect_sql.shape import Shape, TargetColumn
-from kconnect_sql.sqlite import connect, refuse
+from kconnect_sql.sqlite_connection import connect, refuse
+from kconnect_sql.table import Row, Table
 from kconnect_sql.url import DatabaseUrl
 
 _LOGICAL = {DECIMAL_NAME: "NUMERIC", DATE_NAME: "DATE", TIME_NAME: "TIME", TIMESTAMP_NAME: "TIMESTAMP"}

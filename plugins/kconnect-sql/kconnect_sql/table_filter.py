@@ -6,7 +6,7 @@ import re
 
 from kconnect.errors import ConnectError
 from kconnect_sql.config import SqlSourceConfig
-from kconnect_sql.dialect import Table
+from kconnect_sql.table import Table
 
 
 class TableFilter:

@@ -7,8 +7,8 @@ import logging
 from kconnect.errors import ConnectError
 from kconnect.record import SinkRecord
 from kconnect_sql.config import SqlSinkConfig
-from kconnect_sql.dialect import Table
 from kconnect_sql.shape import Shape, where
+from kconnect_sql.table import Table
 from kconnect_sql.writer import Writer
 
 log = logging.getLogger(__name__)

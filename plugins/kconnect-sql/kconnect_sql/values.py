@@ -16,8 +16,8 @@ from kconnect.schema import (
     Schema,
     Type,
 )
-from kconnect_sql.dialect import Column, Row
 from kconnect_sql.position import EPOCH
+from kconnect_sql.table import Column, Row
 
 _AS_THEY_ARE: dict[Type, frozenset[type]] = {
     Type.INT8: frozenset({int, type(None)}),

@@ -1,4 +1,4 @@
-"""What the sink needs of a database, and the SQL that databases share."""
+"""What the sink needs of a database, whichever it is."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from kconnect_sql.dialect import Row, Table
 from kconnect_sql.identifiers import Identifiers
 from kconnect_sql.shape import Shape, TargetColumn
+from kconnect_sql.table import Row, Table
 
 
 class Writer(Protocol):

@@ -8,10 +8,10 @@ import psycopg
 import pytest
 
 from kconnect.testing.sources import SourceTaskHarness
-from kconnect_sql.dialect import Table
 from kconnect_sql.identifiers import Identifiers
 from kconnect_sql.late_commits import OpenTransactions
 from kconnect_sql.source import SqlSource
+from kconnect_sql.table import Table
 from services.sql import Database
 
 pytestmark = pytest.mark.integration

@@ -9,8 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 
-__all__ = ["Database"]
+__all__ = ["POSTGRES", "SQLALCHEMY", "SQLITE", "Database"]
+
+_MARKS = [pytest.mark.integration, pytest.mark.needs("postgres")]
+SQLITE = "sqlite"
+POSTGRES = pytest.param("postgres", marks=_MARKS)
+SQLALCHEMY = pytest.param("sqlalchemy", marks=_MARKS)
+"""PostgreSQL as any other database is reached."""
 
 
 class Database:

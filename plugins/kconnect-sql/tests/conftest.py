@@ -4,14 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from services.sql import Database
-
-POSTGRES = [pytest.mark.integration, pytest.mark.needs("postgres")]
+from services.sql import POSTGRES, SQLALCHEMY, SQLITE, Database
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=POSTGRES), pytest.param("sqlalchemy", marks=POSTGRES)])
+@pytest.fixture(params=[SQLITE, POSTGRES, SQLALCHEMY])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
-    """An empty database of each kind; `sqlalchemy` is PostgreSQL as any other database is reached."""
+    """An empty database, of each kind unless a test is parametrized with those that it is about."""
     if request.param == "postgres":
         return Database("postgres", request.getfixturevalue("postgres_database"))
     if request.param == "sqlalchemy":

@@ -28,7 +28,7 @@ from kconnect.schema import (
 from kconnect.testing.conformance import SinkConformance, validation_errors
 from kconnect.testing.sinks import SinkTaskHarness
 from kconnect_sql.sink import SqlSink
-from services.sql import Database
+from services.sql import POSTGRES, SQLALCHEMY, SQLITE, Database
 
 
 def struct(**fields: Schema) -> Schema:
@@ -288,26 +288,26 @@ def test_bad_rows_are_reported_and_the_others_written(database: Database, mode: 
     assert [row[0] for row in orders(database)] == [0, 1, 3, 4, 5, 6, 7, 8, 20]
 
 
+@pytest.mark.parametrize("database", [POSTGRES, SQLALCHEMY], indirect=True)
 def test_a_number_that_the_column_cannot_hold_is_refused(database: Database) -> None:
-    if not database.is_postgres:
-        pytest.skip("SQLite's integers are all of one size")
+    """SQLite's integers are all of one size."""
     database.run("CREATE TABLE orders (id SMALLINT PRIMARY KEY, name TEXT)")
     with sink(database, **BY_VALUE) as run, pytest.raises(DataError, match=r"orders-0@1: .*orders refuses a row"):
         run.put([order(run, 1, "a"), order(run, 70_000, "b")])
 
 
+@pytest.mark.parametrize("database", [POSTGRES], indirect=True)
 def test_text_is_read_by_the_column_that_it_is_for(database: Database) -> None:
-    if database.kind != "postgres":
-        pytest.skip("PostgreSQL's own way")
+    """PostgreSQL's own way."""
     database.run("CREATE TABLE orders (id INTEGER PRIMARY KEY, name JSONB)")
     with sink(database, insert_mode="upsert", **BY_VALUE) as run:
         run.put([order(run, 1, '{"a": "\\\\t"}'), order(run, 2, None)])
     assert orders(database) == [(1, {"a": "\\t"}), (2, None)]
 
 
+@pytest.mark.parametrize("database", [POSTGRES], indirect=True)
 def test_arrays_become_arrays(database: Database) -> None:
-    if database.kind != "postgres":
-        pytest.skip("PostgreSQL's own type")
+    """PostgreSQL's own type."""
     schema = struct(id=INT64_SCHEMA, tags=SchemaBuilder.array(STRING_SCHEMA).build())
     with sink(database) as run:
         run.put([run.record({"id": 1, "tags": ["a", 'b"']}, schema)])
@@ -321,9 +321,9 @@ def test_batches_of_any_size_write_everything(database: Database, size: str) -> 
     assert len(orders(database)) == 5
 
 
+@pytest.mark.parametrize("database", [SQLITE], indirect=True)
 def test_a_locked_database_is_tried_again(database: Database) -> None:
-    if database.is_postgres:
-        pytest.skip("writers of PostgreSQL do not lock one another out")
+    """Writers of PostgreSQL do not lock one another out."""
     with sink(database) as run, database.open() as other:
         run.put([order(run, 1, "a")])
         run.task._writer._connection.execute("PRAGMA busy_timeout = 1")

@@ -13,7 +13,7 @@ from kconnect.testing.conformance import SourceConformance
 from kconnect.testing.sources import MemoryOffsets, SourceTaskHarness
 from kconnect_sql.source import SqlSource
 from services.processes import poll_until
-from services.sql import Database
+from services.sql import SQLITE, Database
 
 ITEMS = "CREATE TABLE items (id INTEGER PRIMARY KEY, name VARCHAR(40), at TIMESTAMP NOT NULL)"
 
@@ -341,9 +341,9 @@ def test_a_new_table_asks_for_new_tasks(items: Database) -> None:
         assert "more" in run.connector.task_configs(1)[0]["tables"]
 
 
+@pytest.mark.parametrize("database", [SQLITE], indirect=True)
 def test_reading_goes_on_after_the_database_was_away_for_a_while(items: Database) -> None:
-    if items.is_postgres:
-        pytest.skip("see test_postgres.py")
+    """For PostgreSQL see test_postgres.py."""
     with source(items) as run:
         run.poll_until(3)
         away = items.path.with_suffix(".away")

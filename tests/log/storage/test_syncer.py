@@ -85,6 +85,56 @@ def test_what_speaks_of_data_is_synced_after_it(loop: Loop, tmp_path: Path, monk
         topic.abandon()
 
 
+def test_what_speaks_of_data_is_not_written_before_older_data_is_synced(loop: Loop, tmp_path: Path) -> None:
+    data = partition(loop, tmp_path, "data")
+    offsets = partition(loop, tmp_path, "offsets", **{"flush.messages": "1"})
+    written: list[tuple[str, bool, int]] = []
+
+    def write(name: str) -> Callable[[bool], None]:
+        def at_last(older_is_safe: bool) -> None:
+            append(offsets)
+            written.append((name, older_is_safe, data.recovery_point))
+
+        return at_last
+
+    loop.syncer.write_behind(write("nothing is older"))
+    assert written == [("nothing is older", True, 0)]
+    append(data)
+    loop.syncer.write_behind(write("behind one"))
+    assert len(written) == 1
+    loop.run_one()  # the sync begins
+    append(data)
+    loop.syncer.write_behind(write("behind two"))
+    loop.run_one()  # the first sync has ended
+    assert written[1:] == [("behind one", True, 1)]
+    loop.syncer.write_behind(write("not before the others"))
+    loop.run_one()
+    assert written[2:] == [("behind two", True, 2)]
+    loop.run_one()
+    assert written[3:] == [("not before the others", True, 2)]
+    data.abandon()
+    offsets.abandon()
+
+
+def test_what_speaks_of_data_that_cannot_be_synced_is_refused(
+    loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = partition(loop, tmp_path, "data")
+    append(data)
+
+    def fail(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("kconnect.log.storage.syncer._fdatasync", fail)
+    told: list[bool] = []
+    loop.syncer.write_behind(told.append)
+    loop.run_one()
+    loop.run_one()
+    assert told == [False]
+    assert data.offline is not None
+    data.abandon()
+
+
 def test_a_watcher_that_fails_keeps_nobody_else_waiting(loop: Loop, tmp_path: Path) -> None:
     def fail() -> None:
         raise RuntimeError("planted")

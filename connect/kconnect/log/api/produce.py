@@ -33,57 +33,78 @@ class ProduceApi:
     def apis(self) -> list[Api]:
         return [Api(ApiKey.PRODUCE, 3, 13, self.produce)]
 
-    def produce(self, request: requests.Produce, call: Call) -> responses.Produce | None:
+    def produce(self, request: requests.Produce, call: Call) -> None:
+        topics: list[responses.Produce.TopicProduceResponse] = []
+        response = responses.Produce(responses=topics)
         appended: list[Partition] = []
-        response = responses.Produce(
-            responses=[
+        held: list[Append] = []
+        for wanted in request.topic_data:
+            answers = []
+            for data in wanted.partition_data:
+                append = Append(data.index)
+                answers.append(append.answer)
+                try:
+                    append.partition = self._find(request, wanted, data.index)
+                except RequestError as e:
+                    append.refuse(e)
+                    continue
+                append.records = data.records if isinstance(data.records, memoryview) else memoryview(b"")
+                if append.partition.follows_data:
+                    append.records = memoryview(bytearray(append.records))  # the frame does not last
+                    held.append(append)
+                else:
+                    self._append(append, appended)
+            topics.append(
                 responses.Produce.TopicProduceResponse(
-                    name=wanted.name,
-                    topic_id=wanted.topic_id,
-                    partition_responses=[self._answer(request, wanted, d, appended) for d in wanted.partition_data],
+                    name=wanted.name, topic_id=wanted.topic_id, partition_responses=answers
                 )
-                for wanted in request.topic_data
-            ]
-        )
+            )
+        if not held:
+            self._finish(request, call, response, appended)
+            return
+
+        def write(older_is_safe: bool) -> None:
+            for append in held:
+                if older_is_safe:
+                    self._append(append, appended)
+                else:
+                    append.refuse(RequestError(ErrorCode.KAFKA_STORAGE_ERROR, "older data could not be synced"))
+            self._finish(request, call, response, appended)
+
+        self._syncer.write_behind(write)
+
+    def _find(self, request: requests.Produce, wanted: requests.Produce.TopicProduceData, index: int) -> Partition:
+        _check_request(request)
+        topic = find_topic(self._topics, wanted.name, wanted.topic_id)
+        if topic.is_internal:
+            raise RequestError(ErrorCode.INVALID_TOPIC_EXCEPTION, f"{topic.name} belongs to the log itself")
+        return partition_of(topic, index)
+
+    def _append(self, append: Append, appended: list[Partition]) -> None:
+        partition, answer = append.partition, append.answer
+        assert partition is not None
+        try:
+            answer.base_offset, answer.log_append_time_ms = partition.append(append.records)
+        except RequestError as e:
+            append.refuse(e)
+            return
+        answer.log_start_offset = partition.log_start_offset
+        appended.append(partition)
+        if partition.watchers:
+            self.wake_later(partition)
+
+    def _finish(
+        self, request: requests.Produce, call: Call, response: responses.Produce, appended: list[Partition]
+    ) -> None:
         if request.acks == 0:
             if all(a.error_code == ErrorCode.NONE for topic in response.responses for a in topic.partition_responses):
                 call.end_silently()
             else:
                 call.hang_up()
-            return None
-        if any(partition.awaits_sync for partition in appended):
+        elif any(partition.awaits_sync for partition in appended):
             self._syncer.sync(lambda: call.answer(self._after_sync(response)))
-            return None
-        return response
-
-    def _answer(
-        self,
-        request: requests.Produce,
-        wanted: requests.Produce.TopicProduceData,
-        data: requests.Produce.PartitionProduceData,
-        appended: list[Partition],
-    ) -> responses.Produce.PartitionProduceResponse:
-        try:
-            _check_request(request)
-            topic = find_topic(self._topics, wanted.name, wanted.topic_id)
-            if topic.is_internal:
-                raise RequestError(ErrorCode.INVALID_TOPIC_EXCEPTION, f"{topic.name} belongs to the log itself")
-            partition = partition_of(topic, data.index)
-            records = data.records if isinstance(data.records, memoryview) else memoryview(b"")
-            base_offset, append_time = partition.append(records)
-        except RequestError as e:
-            return responses.Produce.PartitionProduceResponse(
-                index=data.index, error_code=e.code, base_offset=-1, log_start_offset=-1, error_message=e.message
-            )
-        appended.append(partition)
-        if partition.watchers:
-            self.wake_later(partition)
-        return responses.Produce.PartitionProduceResponse(
-            index=data.index,
-            base_offset=base_offset,
-            log_append_time_ms=append_time,
-            log_start_offset=partition.log_start_offset,
-        )
+        else:
+            call.answer(response)
 
     def _after_sync(self, response: responses.Produce) -> responses.Produce:
         """The response, with what could not be synced refused after all."""
@@ -109,6 +130,20 @@ class ProduceApi:
         woken, self._woken = self._woken, set()
         for partition in woken:
             partition.wake_watchers()
+
+
+class Append:
+    """What a request wants to be appended to one partition, and the answer to it."""
+
+    __slots__ = ("answer", "partition", "records")
+
+    def __init__(self, index: int) -> None:
+        self.partition: Partition | None = None
+        self.records = memoryview(b"")
+        self.answer = responses.Produce.PartitionProduceResponse(index=index, base_offset=-1, log_start_offset=-1)
+
+    def refuse(self, error: RequestError) -> None:
+        self.answer.error_code, self.answer.error_message = error.code, error.message
 
 
 def _check_request(request: requests.Produce) -> None:

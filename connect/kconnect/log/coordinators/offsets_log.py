@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING
 
 from kconnect.log.coordinators.offset_records import GroupRecord, OffsetRecord, read_record
-from kconnect.log.errors import CorruptLogError, LogError
+from kconnect.log.errors import CorruptLogError, LogError, RequestError
+from kconnect.log.protocol.error_code import ErrorCode
 from kconnect.log.protocol.errors import ProtocolError
 from kconnect.log.protocol.records import Record, build_batch, read_records
 from kconnect.log.storage.topic import OFFSETS_TOPIC
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from kconnect.log.storage.syncer import Syncer
     from kconnect.log.storage.topic_store import TopicStore
     from kconnect.log.topic_admin import TopicAdmin
+
+_LOG = logging.getLogger(__name__)
 
 
 class OffsetsLog:
@@ -31,17 +35,31 @@ class OffsetsLog:
     def append(
         self, group_id: str, entries: Sequence[tuple[bytes, bytes | None]], done: Callable[[bool], None]
     ) -> None:
-        """Append keys and values of one group, and all data that is older is synced with them.
+        """Append keys and values of one group, once all data that is older is synced.
 
-        `done(True)` follows when they are safe, `done(False)` when they could not be synced. Raises
-        RequestError where they cannot even be appended.
+        `done(True)` follows when they are safe, `done(False)` when they could not be appended or synced. Raises
+        RequestError where they never can be appended.
         """
         now = time.time_ns() // 1_000_000
         records = [Record(offset, now, key, value) for offset, (key, value) in enumerate(entries)]
         partition = self._partition_of(group_id)
-        partition.append(memoryview(build_batch(records)))
-        end = partition.log_end_offset
-        self._syncer.sync(lambda: done(partition.high_watermark >= end))
+        batch = build_batch(records)
+        if len(batch) > partition.config.max_message_bytes:
+            raise RequestError(ErrorCode.MESSAGE_TOO_LARGE, f"{len(batch)} bytes are too many for one batch")
+
+        def write(older_is_safe: bool) -> None:
+            try:
+                if not older_is_safe:
+                    raise RequestError(ErrorCode.KAFKA_STORAGE_ERROR, "older data could not be synced")
+                partition.append(memoryview(batch))
+            except RequestError as e:
+                _LOG.warning("nothing can be kept for group %s: %s", group_id, e)
+                done(False)
+                return
+            end = partition.log_end_offset
+            self._syncer.sync(lambda: done(partition.high_watermark >= end))
+
+        self._syncer.write_behind(write)
 
     def _partition_of(self, group_id: str) -> Partition:
         partitions = self._admin.offsets_topic().partitions

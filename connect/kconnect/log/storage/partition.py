@@ -313,6 +313,11 @@ class Partition:
         return self._flush_messages != _NEVER or self._admission.gives_time
 
     @property
+    def follows_data(self) -> bool:
+        """Whether its records speak of data elsewhere, so that they must not be on the disk before that data is."""
+        return self._flush_messages == 1
+
+    @property
     def awaits_sync(self) -> bool:
         """Whether records wait for a sync before anyone may see them."""
         return self._awaits_sync

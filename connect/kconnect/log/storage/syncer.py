@@ -1,8 +1,12 @@
 """Syncing in groups, on a thread of its own: the loop never waits for the disk to sync.
 
-One sync takes along everything that was written before it was asked for: first the partitions whose records
-are data, then those whose records speak of data: committed offsets, in topics with `flush.messages=1`. What is asked
-for while a sync runs is done together by the next one.
+One sync takes along everything that was written before it was asked for: first the partitions whose records are
+data, then those whose records speak of data (committed offsets, ends of transactions), in topics with
+`flush.messages=1`. What is asked for while a sync runs is done together by the next one.
+
+The order of syncs alone is not enough: the operating system writes pages back when it likes, so that a committed
+offset could be on the disk before the records that it covers. Records that speak of data are therefore not even written
+before all data that is older is synced: see `write_behind`.
 """
 
 from __future__ import annotations
@@ -33,8 +37,10 @@ class Syncer:
     def __init__(self, call_soon: Callable[[Callable[[], None]], None]) -> None:
         self._call_soon = call_soon
         self._dirty: set[Partition] = set()
-        self._waiting: list[Callable[[], None]] = []
-        self._running: list[Callable[[], None]] | None = None
+        self._syncing: list[SyncTicket] = []
+        self._waiting: list[Callable[[bool], None]] = []
+        self._running: list[Callable[[bool], None]] | None = None
+        self._held_writes = 0
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="log-io", daemon=True)
         self._thread.start()
@@ -52,11 +58,36 @@ class Syncer:
 
         Partitions that could not be synced are offline by then.
         """
+        self._wait(lambda _: done())
+
+    def _wait(self, done: Callable[[bool], None]) -> None:
         self._waiting.append(done)
         if self._running is None:
             # At the end of this round of the loop, so that what the round still appends goes along.
             self._running = []
             self._call_soon(self._begin)
+
+    def write_behind(self, write: Callable[[bool], None]) -> None:
+        """Call `write` on the loop's thread once all data that was written until now is synced.
+
+        At once where it is. Writes happen in the order of the calls. `write(False)` says that older data
+        could not be synced: what speaks of it must not be written.
+        """
+        if not self._held_writes and not self._has_unsynced_data():
+            write(True)
+            return
+        self._held_writes += 1
+
+        def release(older_is_safe: bool) -> None:
+            self._held_writes -= 1
+            write(older_is_safe)
+
+        self._wait(release)
+
+    def _has_unsynced_data(self) -> bool:
+        return any(not partition.follows_data for partition in self._dirty) or any(
+            not ticket.partition.follows_data for ticket in self._syncing
+        )
 
     def run(self, job: Callable[[], None]) -> None:
         """Do slow work on the files, such as removing many, behind the syncs that wait."""
@@ -64,18 +95,19 @@ class Syncer:
 
     def _begin(self) -> None:
         self._running, self._waiting = self._waiting, []
-        tickets = self._take_tickets()
+        tickets = self._syncing = self._take_tickets()
+        all_taken = not self._dirty
 
         def sync_files() -> None:
             failures = _sync_files(tickets)
-            self._call_soon(lambda: self._end(tickets, failures))
+            self._call_soon(lambda: self._end(tickets, failures, all_taken=all_taken))
 
         self._jobs.put(sync_files)
 
     def _take_tickets(self) -> list[SyncTicket]:
         tickets = []
         failed: set[Partition] = set()
-        for partition in sorted(self._dirty, key=lambda p: p.config.flush_messages == 1):
+        for partition in sorted(self._dirty, key=lambda p: p.follows_data):
             if partition.offline is None:
                 try:
                     tickets.append(partition.begin_sync())
@@ -86,7 +118,8 @@ class Syncer:
         self._dirty = failed
         return tickets
 
-    def _end(self, tickets: list[SyncTicket], failures: dict[SyncTicket, OSError]) -> None:
+    def _end(self, tickets: list[SyncTicket], failures: dict[SyncTicket, OSError], *, all_taken: bool) -> None:
+        self._syncing = []
         for ticket in tickets:
             try:
                 _settle(ticket, failures.get(ticket))
@@ -95,7 +128,7 @@ class Syncer:
         finished, self._running = self._running or [], None
         for done in finished:
             try:
-                done()
+                done(all_taken and not failures)
             except Exception:
                 _LOG.exception("a fault in the log itself, please report it")
         if self._waiting and self._running is None:

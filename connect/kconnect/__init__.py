@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         RetriableError,
     )
     from kconnect.hookspecs import hookimpl
-    from kconnect.plugins import Plugin
+    from kconnect.plugin import Plugin
     from kconnect.policy import ClientOverridePolicy
     from kconnect.providers import ConfigData, ConfigProvider
     from kconnect.record import (
@@ -45,7 +45,7 @@ _HOMES = {
     "kconnect.errors": "AlreadyExistsError ConfigError ConnectError DataError NotFoundError"
     " RebalanceInProgressError RetriableError",
     "kconnect.hookspecs": "hookimpl",
-    "kconnect.plugins": "Plugin",
+    "kconnect.plugin": "Plugin",
     "kconnect.policy": "ClientOverridePolicy",
     "kconnect.providers": "ConfigData ConfigProvider",
     "kconnect.record": "Header RowBatch SchemaAndValue SinkRecord SourceRecord TimestampType TopicPartition",

@@ -197,7 +197,7 @@ def test_plugins_that_were_installed_meanwhile_are_seen_after_a_refresh(
     def install() -> None:
         (site / "late_plugin.py").write_text(
             "from kconnect.hookspecs import hookimpl\n"
-            "from kconnect.plugins import Plugin\n\n\n"
+            "from kconnect.plugin import Plugin\n\n\n"
             "@hookimpl\n"
             "def register_connectors():\n"
             "    return [Plugin('testing_plugins.counting:CountingSource', aliases=('Late',), kind='source')]\n"

@@ -9,7 +9,13 @@ import importlib
 import pkgutil
 import sys
 
-TASK_SIDE = ("kconnect", "kconnect_converters", "kconnect_transforms", "kconnect_workers.runtime")
+TASK_SIDE = (
+    "kconnect",
+    "kconnect_converters",
+    "kconnect_transforms",
+    "kconnect_workers.tasks",
+    "kconnect_workers.hosts",
+)
 NOT_TASK_SIDE = ("kconnect.testing",)
 
 

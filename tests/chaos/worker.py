@@ -91,7 +91,7 @@ class ChaosWorker:
 
     def zygote(self) -> psutil.Process:
         """The one that the worker started; hosts look the same, and have it as their parent."""
-        return self._child("kconnect_workers.runtime.zygote")
+        return self._child("kconnect_workers.hosts.zygote")
 
     def kill(self) -> None:
         """SIGKILL to the worker alone."""

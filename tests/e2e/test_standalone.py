@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from kconnect.testing.broker import EmbeddedLog
-from kconnect_workers.stores.offset_file import read_offsets
+from kconnect_workers.stores.java_map import read_map
 from services.processes import poll_until
 from services.worker import RunningWorker, running_worker, worker_process
 
@@ -123,7 +123,7 @@ def test_on_an_outside_kafka_source_offsets_are_in_a_file(tmp_path: Path) -> Non
             with running_worker(tmp_path, props, connectors) as worker:
                 assert poll_until(lambda end=end: len(arrived(tmp_path)) >= end, timeout=SECONDS)
                 assert worker.process.stop() == 0
-            offsets = read_offsets(file.read_bytes())
+            offsets = read_map(file.read_bytes())
             assert [json.loads(key)[0] for key in offsets] == ["source"]
             assert [json.loads(value or b"") for value in offsets.values()] == [
                 {"position": (tmp_path / "in.txt").stat().st_size}

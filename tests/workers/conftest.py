@@ -1,151 +1,82 @@
+"""Environments of real processes on a real log, with connectors of all manners; and a herder without any."""
+
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
-from kconnect.errors import ConnectError
-from kconnect.plugins import PluginInfo, PluginKind, Plugins
-from kconnect_workers.herder.herder import Herder
-from kconnect_workers.runtime.messages import ConfigInfos, ConfigKeyInfo, ConfigValueInfo
-from kconnect_workers.states import State, StatusListener, TargetState, TaskId
-from kconnect_workers.stores.config_store import ConfigStore
-from kconnect_workers.stores.entry_log import MemoryLog
-from kconnect_workers.stores.offset_store import OffsetStore
-from kconnect_workers.stores.status_store import StatusStore
-from kconnect_workers.stores.stores import Stores
+from kconnect_workers.runtime.environment import Environment, EnvironmentSettings, OffsetBackend
+from services.processes import ServiceProcess
+from services.stage import Kafka, MakeEnvironment, Statuses
+from services.workbench import Workbench
+
+PLUGINS = Path(__file__).parent / "plugins"
 
 
-class InProcessEnvironment:
-    """An environment whose connectors are only noted down. `broken` names connectors whose `task_configs` fail."""
+@pytest.fixture(scope="session")
+def log_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an embedded log."""
+    folder = tmp_path_factory.mktemp("log")
+    command = [
+        sys.executable,
+        "-m",
+        "kconnect.log",
+        "--listeners",
+        "PLAINTEXT://127.0.0.1:0",
+        "--data",
+        folder / "data",
+    ]
+    with ServiceProcess("log", command, log=folder / "output") as service:
+        service.wait_until(lambda: "ready" in service.output())
+        ready = next(line for line in service.output().splitlines() if "ready" in line)
+        yield ready.partition("PLAINTEXT://")[2].split()[0]
 
-    listener: StatusListener
 
-    def __init__(self) -> None:
-        self.connectors: dict[str, Mapping[str, str]] = {}
-        self.running: dict[TaskId, tuple[Mapping[str, str], Mapping[str, str]]] = {}
-        self.starts: list[str | TaskId] = []
-        self.broken: set[str] = set()
-        self.log_levels: dict[str, str] = {}
+@pytest.fixture
+def kafka(log_address: str) -> Kafka:
+    return Kafka(log_address)
 
-    async def plugins(self) -> Plugins:
-        return Plugins(
-            [
-                PluginInfo("files:Source", PluginKind.SOURCE, "files", "1.0", ("java.Source",)),
-                PluginInfo("files:Sink", PluginKind.SINK, "files", "1.0", ("java.Sink",)),
-            ]
+
+@pytest.fixture
+def statuses() -> Statuses:
+    return Statuses()
+
+
+@pytest.fixture
+def environment(
+    log_address: str, tmp_path: Path, statuses: Statuses, monkeypatch: pytest.MonkeyPatch
+) -> MakeEnvironment:
+    """Makes environments whose processes see the test's plugins."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(PLUGINS), os.environ.get("PYTHONPATH", "")]))
+
+    @contextlib.asynccontextmanager
+    async def make(
+        worker_props: dict[str, str] | None = None, offsets: OffsetBackend | None = None, **settings: float
+    ) -> AsyncIterator[Environment]:
+        props = {
+            "bootstrap.servers": log_address,
+            "key.converter": "org.apache.kafka.connect.storage.StringConverter",
+            "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+            "value.converter.schemas.enable": "false",
+            "offset.storage.topic": f"offsets-{tmp_path.name}",
+            "offset.flush.interval.ms": "200",
+            **(worker_props or {}),
+        }
+        made = Environment(
+            props, statuses, folder=tmp_path / "processes", settings=EnvironmentSettings(**settings), offsets=offsets
         )
+        await made.start()
+        try:
+            yield made
+        finally:
+            await made.stop()
 
-    async def plugin_config(self, name: str, kind: PluginKind | None = None) -> list[ConfigKeyInfo]:
-        (await self.plugins()).resolve(list(PluginKind), name)
-        return [_key("file", "STRING"), _key("pin", "PASSWORD")]
-
-    async def validate(self, props: Mapping[str, str]) -> ConfigInfos:
-        errors = [] if "file" in props else ["file is missing"]
-        errors += [] if props.get("name") else ["a connector needs a name"]
-        value = ConfigValueInfo(
-            name="file", value=props.get("file"), recommended_values=[], errors=errors, visible=True
-        )
-        return ConfigInfos(
-            name=props["connector.class"],
-            error_count=len(errors),
-            groups=[],
-            configs=[(_key("file", "STRING"), value)],
-        )
-
-    async def alter_offsets(
-        self,
-        name: str,
-        props: Mapping[str, str],
-        offsets: Sequence[tuple[Mapping[str, Any], Mapping[str, Any] | None]],
-    ) -> bool:
-        return True
-
-    async def start_connector(self, name: str, props: Mapping[str, str], target_state: TargetState) -> None:
-        self.connectors[name] = props
-        self.starts.append(name)
-        self.listener.on_status(name, _STATES[target_state])
-
-    async def stop_connector(self, name: str) -> None:
-        self.connectors.pop(name, None)
-
-    async def task_configs(self, name: str, max_tasks: int) -> list[dict[str, str]]:
-        if name in self.broken:
-            raise ConnectError("the database is away")
-        return [{"file": self.connectors[name]["file"], "task": str(number)} for number in range(max_tasks)]
-
-    async def start_task(
-        self,
-        id: TaskId,
-        connector_props: Mapping[str, str],
-        task_props: Mapping[str, str],
-        target_state: TargetState,
-    ) -> None:
-        self.running[id] = (connector_props, task_props)
-        self.starts.append(id)
-        self.listener.on_status(id, _STATES[target_state])
-
-    async def stop_tasks(self, ids: Iterable[TaskId]) -> None:
-        for task in ids:
-            self.running.pop(task, None)
-
-    async def set_target_state(self, name: str, state: TargetState) -> None:
-        for started in (name, *(task for task in self.running if task.connector == name)):
-            self.listener.on_status(started, _STATES[state])
-
-    def set_log_level(self, logger: str, level: str) -> None:
-        self.log_levels[logger] = level
-
-
-_STATES = {
-    TargetState.STARTED: State.RUNNING,
-    TargetState.PAUSED: State.PAUSED,
-    TargetState.STOPPED: State.STOPPED,
-}
-
-
-def _key(name: str, type: str) -> ConfigKeyInfo:
-    return ConfigKeyInfo(
-        name=name,
-        type=type,
-        required=True,
-        default_value=None,
-        importance="HIGH",
-        documentation="",
-        group=None,
-        order_in_group=-1,
-        width="NONE",
-        display_name=name,
-        dependents=[],
-    )
-
-
-class Workbench:
-    """A herder over stores in memory, which outlive it: `restart` is what a new worker would do."""
-
-    def __init__(self) -> None:
-        self.configs = ConfigStore(MemoryLog)
-        self.statuses = StatusStore(MemoryLog)
-        self.stores = Stores(self.configs, self.statuses, OffsetStore(MemoryLog))
-
-    async def start(self) -> Herder:
-        self.environment = InProcessEnvironment()
-        self.herder = Herder("127.0.0.1:8083", self.stores)
-        self.environment.listener = self.herder
-        await self.herder.start(self.environment)
-        self.herder.run_stored()
-        await self.settle()
-        return self.herder
-
-    async def settle(self) -> None:
-        for name in self.herder.connectors():
-            await self.herder.settled(name)
-        await self.herder._writer.flush()
-
-    async def restart(self) -> Herder:
-        await self.herder.stop()
-        return await self.start()
+    return make
 
 
 @pytest.fixture

@@ -12,13 +12,14 @@ import pytest
 from kconnect.config import Config, ConfigError, ConfigValue, Password, Range, key
 from kconnect.connector import ConnectorTransactionBoundaries, ExactlyOnceSupport
 from kconnect.errors import ConnectError, NotFoundError
-from kconnect.plugins import PluginInfo, PluginKind, Plugins
+from kconnect.plugin import PluginInfo, PluginKind
+from kconnect.plugins import Plugins
 from kconnect.record import SinkRecord
 from kconnect.sink import SinkConnector, SinkTask
 from kconnect.source import SourceConnector, SourceTask
 from kconnect.transform import Transform
 from kconnect_workers.connector_validation import describe_plugin, validate_connector_config
-from kconnect_workers.runtime.messages import ConfigInfos, ConfigValueInfo
+from kconnect_workers.hosts.messages import ConfigInfos, ConfigValueInfo
 
 
 class OrchardConfig(Config):

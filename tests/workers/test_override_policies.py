@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kconnect.plugins import PluginKind, Plugins
+from kconnect.plugin import PluginKind
+from kconnect.plugins import Plugins
 from kconnect.policy import ClientOverridePolicy
 
 OVERRIDES = {"linger.ms": "5", "sasl.jaas.config": "…", "security.protocol": "SSL"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from kconnect.config import ConfigKey, ConfigValue, Type, convert_to_string
-from kconnect_workers.runtime.messages import ConfigInfos, ConfigKeyInfo, ConfigValueInfo
+from kconnect_workers.hosts.messages import ConfigInfos, ConfigKeyInfo, ConfigValueInfo
 
 
 def key_info(key: ConfigKey) -> ConfigKeyInfo:

@@ -14,7 +14,8 @@ from kconnect.config import ConfigDef, ConfigError, ConfigKey, ConfigValue, Type
 from kconnect.connector import Connector, ConnectorTransactionBoundaries, ExactlyOnceSupport
 from kconnect.errors import ConnectError, NotFoundError
 from kconnect.kafka import settings
-from kconnect.plugins import CONNECTORS, PluginInfo, PluginKind, Plugins
+from kconnect.plugin import CONNECTORS, PluginInfo, PluginKind
+from kconnect.plugins import Plugins
 from kconnect.policy import Client, ClientOverridePolicy
 from kconnect.providers import ConfigTransformer
 from kconnect.source import SourceConnector
@@ -28,8 +29,8 @@ from kconnect_workers.connector_config import (
     converter_settings,
     sink_topic_errors,
 )
+from kconnect_workers.hosts.messages import ConfigInfos, ConfigKeyInfo
 from kconnect_workers.plugin_keys import CONVERTERS, FrameworkKeys, plugin_def, versioned
-from kconnect_workers.runtime.messages import ConfigInfos, ConfigKeyInfo
 from kconnect_workers.topic_creation import topic_creation_rules
 
 _FRAMEWORK: Mapping[PluginKind, type[ConnectorConfig]] = {

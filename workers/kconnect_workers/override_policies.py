@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from kconnect.hookspecs import hookimpl
-from kconnect.plugins import Plugin
+from kconnect.plugin import Plugin
 from kconnect.policy import Client, ClientOverridePolicy
 
 _JAVA = "org.apache.kafka.connect.connector.policy."

@@ -10,7 +10,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 from kconnect.config import HIGH, LOW, ConfigDef, ConfigError, ConfigKey, ConfigValue, Type, ValidString, Width
 from kconnect.converter import Converter
 from kconnect.errors import ConnectError
-from kconnect.plugins import PluginInfo, PluginKind, Plugins
+from kconnect.plugin import PluginInfo, PluginKind
+from kconnect.plugins import Plugins
 from kconnect_workers.connector_config import ConnectorConfig, VersionOf, converter_settings
 
 Role = Literal["key", "value", "header"]

@@ -11,20 +11,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from kconnect_workers.states import State, TaskId
+from kconnect_workers.tasks.task_stats import TaskStats
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 TERMINAL_INTERVAL_S = 1.0
 PIPE_INTERVAL_S = 10.0
-
-
-class Counters(Protocol):
-    """The counters of one task that are shown."""
-
-    records_in: int
-    records_out: int
-    lag: int | None
 
 
 class Flowing(Protocol):
@@ -34,7 +27,7 @@ class Flowing(Protocol):
     def state(self) -> State: ...
 
     @property
-    def stats(self) -> Counters: ...
+    def stats(self) -> TaskStats: ...
 
 
 class Progress(AbstractAsyncContextManager[None]):

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from kconnect.config import HIGH, LOW, Config, ConfigError, Range, Type, ValidList, key
-from kconnect.plugins import PluginKind, Plugins
+from kconnect.plugin import PluginKind
+from kconnect.plugins import Plugins
 from kconnect.validators import CaseInsensitiveValidString, nearest
 
 Long = Annotated[int, Type.LONG]

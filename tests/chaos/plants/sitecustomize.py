@@ -14,14 +14,14 @@ from typing import Any
 
 def commit_before_acknowledgement() -> None:
     """A delivery counts as done as soon as it is queued."""
-    from kconnect_workers.runtime.delivery import Delivery
+    from kconnect_workers.tasks.delivery import Delivery
 
     Delivery.done = property(lambda self: self._sealed)  # type: ignore[method-assign,assignment]
 
 
 def offsets_by_count() -> None:
     """The furthest delivery that is done decides, whether or not those before it are."""
-    from kconnect_workers.runtime.delivery import DeliveryTracker
+    from kconnect_workers.tasks.delivery import DeliveryTracker
 
     prefix_only = DeliveryTracker.eligible
 
@@ -36,7 +36,7 @@ def offsets_by_count() -> None:
 
 
 def lease_never_checked() -> None:
-    from kconnect_workers.runtime.lease import Lease
+    from kconnect_workers.hosts.lease import Lease
 
     Lease.expired = property(lambda self: False)  # type: ignore[method-assign,assignment]
     Lease.remaining_s = property(lambda self: 1.0)  # type: ignore[method-assign,assignment]
@@ -64,7 +64,7 @@ def torn_tail_kept() -> None:
 
 def filter_not_counted() -> None:
     """A delivery waits for its filtered records as if they were on their way."""
-    from kconnect_workers.runtime.record_sender import RecordSender
+    from kconnect_workers.tasks.record_sender import RecordSender
 
     begin = RecordSender._delivery
     pass_over = RecordSender._pass_over
@@ -83,7 +83,7 @@ def filter_not_counted() -> None:
 
 def sink_commits_before_put() -> None:
     """Offsets of what was read are committed before the plugin has it."""
-    from kconnect_workers.runtime.sink_task import WorkerSinkTask
+    from kconnect_workers.tasks.sink_task import WorkerSinkTask
 
     put = WorkerSinkTask._put
 

@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from kconnect_workers.runtime.host_log import LogChannelHandler
+from kconnect_workers.hosts.host_log import LogChannelHandler
 from kconnect_workers.runtime.host_output import LogReader, StderrTail
 from kconnect_workers.states import State
 from services.stage import MakeEnvironment, Statuses, eventually, run, start
@@ -25,7 +25,7 @@ def test_lines_of_a_task_carry_its_context(
 
     with caplog.at_level(logging.INFO):
         run(scenario())
-    lines = [record.getMessage() for record in caplog.records if record.name == "kconnect_workers.runtime.sink_task"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "kconnect_workers.tasks.sink_task"]
     assert any(line.startswith("[bad|task-0] ") and "no good in stop" in line for line in lines)
 
 

@@ -1,4 +1,4 @@
-"""A connector's name, which its path and its config say alike."""
+"""Puts a connector's name into its config, which may leave it out and may not say another."""
 
 from __future__ import annotations
 

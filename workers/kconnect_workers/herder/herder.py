@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Mapping
 from weakref import WeakValueDictionary
 
 from kconnect.errors import AlreadyExistsError, ConfigError, ConnectError, NotFoundError
-from kconnect.plugins import CONNECTORS, PluginInfo, Plugins
+from kconnect.plugin import CONNECTORS, PluginInfo
+from kconnect.plugins import Plugins
 from kconnect_workers.connector_config import unknown_keys
 from kconnect_workers.herder.connector_names import named
 from kconnect_workers.herder.entities import (
@@ -20,12 +21,12 @@ from kconnect_workers.herder.entities import (
     TaskInfo,
     TaskState,
 )
-from kconnect_workers.herder.environment import ConnectorEnvironment
 from kconnect_workers.herder.recovery import RecoverySettings, TaskRecovery
 from kconnect_workers.herder.restart_plan import RestartPlan
+from kconnect_workers.herder.runner import ConnectorRunner
 from kconnect_workers.herder.status_writer import StatusWriter
 from kconnect_workers.herder.supervisor import ConnectorSupervisor
-from kconnect_workers.runtime.messages import ConfigInfos
+from kconnect_workers.hosts.messages import ConfigInfos
 from kconnect_workers.states import State, Status, TargetState, TaskId
 from kconnect_workers.stores.stores import Stores
 
@@ -50,7 +51,7 @@ class Herder:
         self._plugins = Plugins(())
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def start(self, environment: ConnectorEnvironment) -> None:
+    async def start(self, environment: ConnectorRunner) -> None:
         """Be ready for requests. The stores have been started."""
         self._environment = environment
         self._plugins = await environment.plugins()

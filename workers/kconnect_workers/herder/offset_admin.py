@@ -8,8 +8,8 @@ from typing import Any
 from kconnect.errors import ConfigError, ConnectError
 from kconnect.record import TopicPartition
 from kconnect_workers.herder.entities import ConnectorOffset, ConnectorOffsets
-from kconnect_workers.herder.environment import ConnectorEnvironment
 from kconnect_workers.herder.herder import Herder
+from kconnect_workers.herder.runner import ConnectorRunner
 from kconnect_workers.stores.offset_store import OffsetStore
 from kconnect_workers.stores.sink_groups import SinkGroups, group_of
 
@@ -20,9 +20,7 @@ class OffsetAdmin:
     """Changes are possible while a connector is STOPPED; its plugin may refuse them. Methods raise NotFoundError for
     a connector that is not there and ConfigError for what cannot be accepted."""
 
-    def __init__(
-        self, herder: Herder, environment: ConnectorEnvironment, offsets: OffsetStore, groups: SinkGroups
-    ) -> None:
+    def __init__(self, herder: Herder, environment: ConnectorRunner, offsets: OffsetStore, groups: SinkGroups) -> None:
         self._herder = herder
         self._environment = environment
         self._offsets = offsets

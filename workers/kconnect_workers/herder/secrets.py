@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 
 from kconnect.errors import ConfigError, ConnectError
-from kconnect_workers.runtime.messages import ConfigKeyInfo
+from kconnect_workers.hosts.messages import ConfigKeyInfo
 
 _logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from kconnect.errors import ConnectError
-from kconnect_workers.herder.environment import ConnectorEnvironment
+from kconnect_workers.herder.runner import ConnectorRunner
 from kconnect_workers.states import State, TargetState, TaskId
 from kconnect_workers.stores.config_store import ConfigStore
 
@@ -41,7 +41,7 @@ class ConnectorSupervisor:
         self,
         name: str,
         configs: ConfigStore,
-        environment: ConnectorEnvironment,
+        environment: ConnectorRunner,
         report: Report,
         *,
         on_tasks_gone: Callable[[str, int], None],

@@ -13,9 +13,9 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp
 
-from kconnect_workers.herder.environment import ConnectorEnvironment
 from kconnect_workers.herder.herder import Herder
 from kconnect_workers.herder.offset_admin import OffsetAdmin
+from kconnect_workers.herder.runner import ConnectorRunner
 from kconnect_workers.herder.secrets import Secrets
 from kconnect_workers.rest import connectors, loggers, plugins, worker
 from kconnect_workers.rest import offsets as offsets_api
@@ -30,7 +30,7 @@ _ROUTERS = (worker.router, connectors.router, offsets_api.router, plugins.router
 
 def create_app(
     herder: Herder,
-    environment: ConnectorEnvironment,
+    environment: ConnectorRunner,
     *,
     offsets: OffsetAdmin,
     admin_token: AdminToken,

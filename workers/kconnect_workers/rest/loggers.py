@@ -10,7 +10,7 @@ import msgspec
 from fastapi import Request, Response
 
 from kconnect.errors import ConfigError, NotFoundError
-from kconnect_workers.herder.environment import ConnectorEnvironment
+from kconnect_workers.herder.runner import ConnectorRunner
 from kconnect_workers.rest import bodies
 from kconnect_workers.rest.answers import Json, Nothing
 from kconnect_workers.rest.route import PathName, api_router
@@ -87,7 +87,7 @@ def _change(request: Request, name: str, level: str) -> list[str]:
             changed.append(known)
             request.app.state.log_levels[known] = int(time.time() * 1000)
         logger.setLevel(_LEVELS[level])
-    environment: ConnectorEnvironment = request.app.state.environment
+    environment: ConnectorRunner = request.app.state.environment
     environment.set_log_level(name, _PYTHON_NAMES.get(level, level))
     return changed
 

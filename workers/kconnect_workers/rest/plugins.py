@@ -8,13 +8,14 @@ import msgspec
 from fastapi import Request
 
 from kconnect.errors import ConfigError, NotFoundError
-from kconnect.plugins import CONNECTORS, PluginInfo, PluginKind, Plugins
-from kconnect_workers.herder.environment import ConnectorEnvironment
+from kconnect.plugin import CONNECTORS, PluginInfo, PluginKind
+from kconnect.plugins import Plugins
+from kconnect_workers.herder.runner import ConnectorRunner
+from kconnect_workers.hosts.messages import ConfigInfos, ConfigKeyInfo, ConfigValueInfo
 from kconnect_workers.plugin_version import matches
 from kconnect_workers.rest import bodies
 from kconnect_workers.rest.answers import Json
 from kconnect_workers.rest.route import PathName, WorkerHerder, api_router, is_true
-from kconnect_workers.runtime.messages import ConfigInfos, ConfigKeyInfo, ConfigValueInfo
 
 router = api_router("/connector-plugins")
 
@@ -34,8 +35,8 @@ class _Plugin(msgspec.Struct, rename={"class_name": "class"}):
     version: str
 
 
-def _environment(request: Request) -> ConnectorEnvironment:
-    environment: ConnectorEnvironment = request.app.state.environment
+def _environment(request: Request) -> ConnectorRunner:
+    environment: ConnectorRunner = request.app.state.environment
     return environment
 
 

@@ -1,1 +1,1 @@
-"""Where connectors and tasks run: zygotes, the processes forked from them, and the loops inside."""
+"""The worker's hold on the processes in which its connectors and tasks run, on its event loop."""

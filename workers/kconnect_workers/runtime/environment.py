@@ -14,15 +14,17 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from kconnect.errors import ConnectError, NotFoundError
-from kconnect.plugins import PluginInfo, PluginKind, Plugins
-from kconnect_workers.runtime import messages
+from kconnect.plugin import PluginInfo, PluginKind
+from kconnect.plugins import Plugins
+from kconnect_workers.hosts import messages
+from kconnect_workers.hosts.messages import ConfigInfos, ConfigKeyInfo, Message, ToHost
 from kconnect_workers.runtime.group_exit import leave_group
-from kconnect_workers.runtime.messages import ConfigInfos, ConfigKeyInfo, Message, ToHost
 from kconnect_workers.runtime.nursery import Nursery
 from kconnect_workers.runtime.one_shot import ask
 from kconnect_workers.runtime.process import ConnectorProcess, SupervisedProcess, TaskProcess
 from kconnect_workers.runtime.replacement import ReplacementPolicy
 from kconnect_workers.states import StatusListener, TargetState, TaskId
+from kconnect_workers.tasks.task_stats import TaskStats
 
 M = TypeVar("M", bound=Message)
 
@@ -274,7 +276,7 @@ class Environment:
             # Who asked the one that died for its tasks had no answer.
             self._listener.on_reconfiguration_requested(connector.id)
 
-    def _leave_group(self, stats: messages.Stats) -> None:
+    def _leave_group(self, stats: TaskStats) -> None:
         if stats.group_id is not None and stats.member_id is not None:
             leaving = leave_group(self._worker_props, stats.group_id, stats.member_id)
             self._nursery.in_background(leaving)

@@ -8,8 +8,8 @@ import os
 import socket
 from collections import deque
 
-from kconnect_workers.runtime.channel import ChannelProtocolError, FrameDecoder
-from kconnect_workers.runtime.messages import LogLine
+from kconnect_workers.hosts.channel import ChannelProtocolError, FrameDecoder
+from kconnect_workers.hosts.messages import LogLine
 
 _TAIL_LINES = 30
 _LINE_LIMIT = 2000

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from kconnect_workers.runtime.channel import CLOSED, AsyncChannel
+from kconnect_workers.hosts.channel import CLOSED, AsyncChannel
+from kconnect_workers.hosts.lease import describe_exit
+from kconnect_workers.hosts.messages import FromHost, Message, ToHost
 from kconnect_workers.runtime.host_output import LogReader, StderrTail
-from kconnect_workers.runtime.lease import describe_exit
-from kconnect_workers.runtime.messages import FromHost, Message, ToHost
 from kconnect_workers.runtime.registry import ProcessRegistry
 from kconnect_workers.runtime.zygote_client import ZygoteClient
 

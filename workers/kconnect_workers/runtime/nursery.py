@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from kconnect.errors import ConnectError
+from kconnect_workers.hosts.messages import FromHost, Message, Renew, ToHost
+from kconnect_workers.hosts.parentage import adopt_orphans
 from kconnect_workers.runtime.host_process import HostProcess
-from kconnect_workers.runtime.messages import FromHost, Message, Renew, ToHost
-from kconnect_workers.runtime.parentage import adopt_orphans
 from kconnect_workers.runtime.registry import ProcessRegistry
 from kconnect_workers.runtime.replacement import ReplacementPolicy
 from kconnect_workers.runtime.zygote_client import ZygoteClient

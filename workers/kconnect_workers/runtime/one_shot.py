@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from kconnect import errors
 from kconnect.errors import ConfigError, ConnectError
+from kconnect_workers.hosts.messages import FromHost, Message, Refused, ToHost
 from kconnect_workers.runtime.host_process import HostProcess
-from kconnect_workers.runtime.messages import FromHost, Message, Refused, ToHost
 
 M = TypeVar("M", bound=Message)
 

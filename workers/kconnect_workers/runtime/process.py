@@ -7,9 +7,8 @@ import itertools
 from collections.abc import Callable
 
 from kconnect.errors import ConnectError
-from kconnect_workers.runtime.host_process import Exit, HostProcess
-from kconnect_workers.runtime.lease import ExitCode
-from kconnect_workers.runtime.messages import (
+from kconnect_workers.hosts.lease import ExitCode
+from kconnect_workers.hosts.messages import (
     FromHost,
     Message,
     ReadOffsets,
@@ -22,7 +21,9 @@ from kconnect_workers.runtime.messages import (
     TaskConfigs,
     WriteOffsets,
 )
+from kconnect_workers.runtime.host_process import Exit, HostProcess
 from kconnect_workers.states import State, StatusListener, TargetState, TaskId
+from kconnect_workers.tasks.task_stats import TaskStats
 
 _KILL_GRACE_S = 10.0
 TASK_CONFIGS_TIMEOUT_S = 60.0
@@ -124,18 +125,18 @@ class TaskProcess(SupervisedProcess):
         id: TaskId,
         listener: StatusListener,
         on_offsets: Callable[[TaskProcess | ConnectorProcess, ReadOffsets | WriteOffsets], None],
-        on_abandoned: Callable[[Stats], None],
+        on_abandoned: Callable[[TaskStats], None],
     ) -> None:
         """`on_abandoned` is told of a task that was in a consumer group and could not leave it."""
         super().__init__(id, listener)
-        self.stats = Stats()
+        self.stats = TaskStats()
         self._on_offsets = on_offsets
         self._on_abandoned = on_abandoned
 
     def on_message(self, message: FromHost) -> None:
         match message:
             case Stats():
-                self.stats = message
+                self.stats = message.counters
             case ReadOffsets() | WriteOffsets():
                 self._on_offsets(self, message)
             case _:

@@ -10,10 +10,9 @@ import sys
 from collections.abc import Callable, Sequence
 
 from kconnect.errors import ConnectError
-from kconnect_workers.runtime.channel import AsyncChannel, ChannelBusyError
-from kconnect_workers.runtime.host_output import StderrTail
-from kconnect_workers.runtime.lease import describe_exit
-from kconnect_workers.runtime.messages import (
+from kconnect_workers.hosts.channel import AsyncChannel, ChannelBusyError
+from kconnect_workers.hosts.lease import describe_exit
+from kconnect_workers.hosts.messages import (
     Exited,
     Fork,
     Forked,
@@ -22,6 +21,7 @@ from kconnect_workers.runtime.messages import (
     Kill,
     Ready,
 )
+from kconnect_workers.runtime.host_output import StderrTail
 
 _START_TIMEOUT_S = 60.0
 _FORK_TIMEOUT_S = 30.0
@@ -64,7 +64,7 @@ class ZygoteClient:
                 [
                     *self._python,
                     "-m",
-                    "kconnect_workers.runtime.zygote",
+                    "kconnect_workers.hosts.zygote",
                     str(theirs.fileno()),
                     str(os.getpid()),
                 ],

@@ -1,119 +1,77 @@
-"""The file of a standalone worker's offsets: a Java HashMap<byte[], byte[]> as Java serializes it.
-
-The grammar is that of the Java Object Serialization Specification, chapter 6; the numbers below name its
-terminals. What is written is what a JVM of version 8 or later writes for the same entries in the same order.
-"""
+"""Offsets in one file, `offset.storage.file.filename`, for a standalone worker on an outside Kafka."""
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Mapping
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
 
-from kconnect.errors import DataError
+from kconnect.errors import ConfigError, ConnectError, DataError
+from kconnect_workers.stores.entry_log import Apply, Entry
+from kconnect_workers.stores.java_map import read_map, write_map
 
-_MAGIC = b"\xac\xed\x00\x05"
-_NULL, _REFERENCE, _CLASSDESC, _OBJECT, _ARRAY, _BLOCKDATA, _END = 0x70, 0x71, 0x72, 0x73, 0x75, 0x77, 0x78
-_FIRST_HANDLE = 0x7E0000
-
-_HASH_MAP = (
-    b"\x00\x11java.util.HashMap\x05\x07\xda\xc1\xc3\x16\x60\xd1"  # name, serialVersionUID
-    b"\x03\x00\x02F\x00\x0aloadFactorI\x00\x09threshold"  # writes its own data; two fields
-)
-_BYTES = b"\x00\x02[B\xac\xf3\x17\xf8\x06\x08\x54\xe0\x02\x00\x00"
-_BYTES_HANDLE = _FIRST_HANDLE + 2  # after HashMap's description and the map itself
-_CLASS_END = bytes((_END, _NULL))
-_LOAD_FACTOR = 0.75
-_LEAST_CAPACITY = 16
+_KEY = "offset.storage.file.filename"
 
 
-def write_offsets(offsets: Mapping[bytes, bytes | None]) -> bytes:
-    """The file's content for `offsets`, in their order."""
-    capacity = _LEAST_CAPACITY
-    while len(offsets) > capacity * _LOAD_FACTOR:
-        capacity *= 2
-    threshold = int(capacity * _LOAD_FACTOR) if offsets else 0
-    out = bytearray(_MAGIC)
-    out += bytes((_OBJECT, _CLASSDESC)) + _HASH_MAP + _CLASS_END
-    out += struct.pack(">fi", _LOAD_FACTOR, threshold)
-    out += struct.pack(">BBii", _BLOCKDATA, 8, capacity, len(offsets))
-    described = False
-    for entry in offsets.items():
-        for item in entry:
-            if item is None:
-                out.append(_NULL)
-                continue
-            out.append(_ARRAY)
-            if described:
-                out += struct.pack(">Bi", _REFERENCE, _BYTES_HANDLE)
-            else:
-                out += bytes((_CLASSDESC,)) + _BYTES + _CLASS_END
-                described = True
-            out += struct.pack(">i", len(item)) + item
-    out.append(_END)
-    return bytes(out)
+class OffsetFile:
+    """An EntryLog whose entries are a file that a JVM worker reads and writes too (not both at once).
+
+    The file is replaced as a whole and synced on each append: it is either the old one or the new one.
+    """
+
+    def __init__(self, path: Path, apply: Apply) -> None:
+        self._path = path
+        self._apply = apply
+        self._entries: dict[bytes, bytes | None] = {}
+        self._writing = asyncio.Lock()
+
+    async def start(self) -> None:
+        """ConfigError when there is a file that holds no offsets, or that cannot be read."""
+        try:
+            self._entries = read_map(await asyncio.to_thread(self._path.read_bytes))
+        except FileNotFoundError:
+            return
+        except OSError as e:
+            raise ConfigError(f"cannot be read: {e.strerror}", key=_KEY, value=str(self._path)) from e
+        except DataError as e:
+            raise ConfigError(
+                f"this is no file of offsets: {e}",
+                key=_KEY,
+                value=str(self._path),
+                suggestion="name another file, or move this one away to begin from nothing",
+            ) from e
+        for key, value in self._entries.items():
+            self._apply(key, value)
+
+    async def append(self, entries: Sequence[Entry]) -> None:
+        async with self._writing:
+            updated = self._entries | dict(entries)
+            try:
+                await asyncio.to_thread(_replace, self._path, write_map(updated))
+            except OSError as e:
+                raise ConnectError(f"offsets cannot be written to {self._path}: {e.strerror}") from e
+            self._entries = updated
+        for key, value in entries:
+            self._apply(key, value)
+
+    async def read_to_end(self) -> None:
+        async with self._writing:
+            pass
+
+    async def stop(self) -> None:
+        await self.read_to_end()
 
 
-def read_offsets(content: bytes) -> dict[bytes, bytes | None]:
-    """The entries of a file's content. DataError, naming the byte, when it is no such file or is damaged."""
-    return _Reader(content).offsets()
-
-
-class _Reader:
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-        self._at = 0
-        self._arrays: dict[int, bytes] = {}
-        self._next_handle = _BYTES_HANDLE
-
-    def offsets(self) -> dict[bytes, bytes | None]:
-        self._expect(_MAGIC + bytes((_OBJECT, _CLASSDESC)) + _HASH_MAP + _CLASS_END, "a serialized java.util.HashMap")
-        self._take(8)  # load factor and threshold: recomputed on writing
-        self._expect(bytes((_BLOCKDATA, 8)), "the map's size")
-        _, size = struct.unpack(">ii", self._take(8))
-        offsets: dict[bytes, bytes | None] = {}
-        for _ in range(size):
-            key = self._array()
-            value = self._array()
-            if key is None:
-                raise self._damaged("an entry without a key")
-            offsets[key] = value
-        self._expect(bytes((_END,)), "the end of the map")
-        return offsets
-
-    def _array(self) -> bytes | None:
-        tag = self._take(1)[0]
-        if tag == _NULL:
-            return None
-        if tag == _REFERENCE:
-            (handle,) = struct.unpack(">i", self._take(4))
-            if handle not in self._arrays:
-                raise self._damaged(f"a reference to the unknown object {handle:#x}")
-            return self._arrays[handle]
-        if tag != _ARRAY:
-            raise self._damaged("something else than a byte array")
-        if self._next_handle == _BYTES_HANDLE:
-            self._expect(bytes((_CLASSDESC,)) + _BYTES + _CLASS_END, "the class of byte arrays")
-            self._next_handle += 1
-        else:
-            self._expect(struct.pack(">Bi", _REFERENCE, _BYTES_HANDLE), "the class of byte arrays")
-        (length,) = struct.unpack(">i", self._take(4))
-        if length < 0:
-            raise self._damaged("a negative length")
-        array = self._arrays[self._next_handle] = self._take(length)
-        self._next_handle += 1
-        return array
-
-    def _take(self, length: int) -> bytes:
-        taken = self._content[self._at : self._at + length]
-        if len(taken) < length:
-            raise DataError(f"the file ends at byte {len(self._content)}, in the middle of an entry")
-        self._at += length
-        return taken
-
-    def _expect(self, terminal: bytes, what: str) -> None:
-        if self._content[self._at : self._at + len(terminal)] != terminal:
-            raise DataError(f"byte {self._at} does not begin {what}")
-        self._at += len(terminal)
-
-    def _damaged(self, found: str) -> DataError:
-        return DataError(f"{found} before byte {self._at}")
+def _replace(path: Path, content: bytes) -> None:
+    beside = path.with_name(path.name + ".new")
+    with beside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)  # or the old file may be back after a power loss
+    finally:
+        os.close(folder)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from kconnect_workers.stores.config_store import ConfigStore
 from kconnect_workers.stores.entry_log import MemoryLog
-from kconnect_workers.stores.offset_file_log import OffsetFileLog
+from kconnect_workers.stores.offset_file import OffsetFile
 from kconnect_workers.stores.offset_store import OffsetStore
 from kconnect_workers.stores.status_store import StatusStore
 
@@ -54,7 +54,7 @@ class Stores:
     @classmethod
     def in_memory(cls, offset_file: Path) -> Self:
         """Nothing outlives the worker but source offsets."""
-        return cls(ConfigStore(MemoryLog), StatusStore(MemoryLog), OffsetStore(partial(OffsetFileLog, offset_file)))
+        return cls(ConfigStore(MemoryLog), StatusStore(MemoryLog), OffsetStore(partial(OffsetFile, offset_file)))
 
     async def start(self) -> None:
         """Read what is stored. ConnectError when that cannot be done."""

@@ -1,0 +1,162 @@
+"""The resident of a connector's process: starts the connector, asks it for task configurations, stops it."""
+
+from __future__ import annotations
+
+import logging
+import queue
+from typing import Any
+
+from kconnect.config import Config
+from kconnect.connector import Connector
+from kconnect.errors import ConnectError
+from kconnect.source import SourceConnector
+from kconnect_workers.hosts import messages
+from kconnect_workers.hosts.channel import encode_frame
+from kconnect_workers.hosts.host import Host, trace_of
+from kconnect_workers.hosts.messages import RunConnector, ToHost
+from kconnect_workers.hosts.plugin_loader import PluginLoader
+from kconnect_workers.hosts.task_assembly import DEFAULT_OFFSETS_TOPIC, offset_topic
+from kconnect_workers.hosts.worker_offsets import WorkerOffsets
+from kconnect_workers.states import State, TargetState
+from kconnect_workers.tasks.plugin_call import name_of, plugin_call
+from kconnect_workers.tasks.source_offsets import OffsetLog, Offsets
+from kconnect_workers.worker_config import WorkerConfig
+
+log = logging.getLogger(__name__)
+
+_Event = ToHost | Exception
+
+
+class ConnectorHost:
+    """Does one thing after another in the main thread: what the keeper and the connector's own threads want is queued.
+
+    A connector that is paused or stopped is told to `stop`, and to `start` again when it is resumed."""
+
+    def __init__(self, host: Host, run: RunConnector) -> None:
+        self._host = host
+        self._run = run
+        self._owner = f"connector {run.connector}"
+        self._target = TargetState[run.target_state]
+        self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
+        self._started = False
+        self._offsets: Offsets | None = None
+
+    def run(self) -> None:
+        connector = self._make()
+        try:
+            self._follow_target(connector)
+            while True:
+                event = self._events.get()
+                match event:
+                    case Exception():
+                        raise ConnectError(f"{self._owner} reports: {type(event).__name__}: {event}") from event
+                    case messages.Stop():
+                        return
+                    case messages.SetTargetState():
+                        self._target = TargetState[event.target_state]
+                        self._follow_target(connector)
+                    case messages.RequestTaskConfigs():
+                        self._host.send(self._task_configs(connector, event))
+        finally:
+            self._stop(connector)
+            if self._offsets is not None:
+                self._offsets.close()
+
+    def receive(self, message: ToHost) -> None:
+        self._events.put(message)
+
+    def stats(self) -> None:
+        return None
+
+    def request_task_reconfiguration(self) -> None:
+        self._host.send(messages.ReconfigurationRequested())
+
+    def raise_error(self, error: Exception) -> None:
+        self._events.put(error)
+
+    def _make(self) -> Connector[Any]:
+        loader = PluginLoader(self._owner, self._run.worker_props, self._run.plugins)
+        props = loader.resolved(self._run.props)
+        connector_class = loader.connector_class(props.get("connector.class", ""))
+        with plugin_call(connector_class, "__init__", self._owner):
+            connector = connector_class()
+        connector.props = props
+        if issubclass(connector_class, SourceConnector):
+            worker = WorkerConfig.parse(loader.resolved(self._run.worker_props))
+            self._offsets = Offsets(self._run.connector, self._offset_log(worker, props))
+            connector.context = _SourceContext(self, self._offsets)
+        else:
+            connector.context = _Context(self)
+        return connector
+
+    def _offset_log(self, worker: WorkerConfig, props: dict[str, str]) -> OffsetLog:
+        if self._run.worker_keeps_offsets:
+            return WorkerOffsets(self._host, self._run.connector)
+        topic = props.get("offsets.storage.topic") or worker.originals.get(
+            "offset.storage.topic", DEFAULT_OFFSETS_TOPIC
+        )
+        return offset_topic(worker, topic)
+
+    def _follow_target(self, connector: Connector[Any]) -> None:
+        if self._target is TargetState.STARTED:
+            if not self._started:
+                config: Config = type(connector).config_class.parse(connector.props)
+                with plugin_call(type(connector), "start", self._owner):
+                    connector.start(config)
+                self._started = True
+            self._host.report(State.RUNNING)
+        else:
+            self._stop(connector)
+            self._host.report(State.PAUSED if self._target is TargetState.PAUSED else State.STOPPED)
+
+    def _stop(self, connector: Connector[Any]) -> None:
+        """Errors are logged: there is nothing left to fail."""
+        if not self._started:
+            return
+        self._started = False
+        try:
+            with plugin_call(type(connector), "stop", self._owner):
+                connector.stop()
+        except ConnectError as e:
+            log.error("%s", e, exc_info=e)
+
+    def _task_configs(self, connector: Connector[Any], request: messages.RequestTaskConfigs) -> messages.TaskConfigs:
+        try:
+            with plugin_call(type(connector), "task_configs", self._owner):
+                configs = [dict(config) for config in connector.task_configs(request.max_tasks)]
+            self._check_texts(connector, configs)
+            answer = messages.TaskConfigs(request=request.request, configs=configs)
+            encode_frame(answer)
+        except ConnectError as e:
+            return messages.TaskConfigs(request=request.request, error=trace_of(e))
+        return answer
+
+    def _check_texts(self, connector: Connector[Any], configs: list[dict[str, Any]]) -> None:
+        for config in configs:
+            for key, value in config.items():
+                if not (isinstance(key, str) and isinstance(value, str)):
+                    raise ConnectError(
+                        f"{self._owner}: {name_of(type(connector))}.task_configs returned {key!r}: {value!r}, and keys "
+                        "and values have to be strings"
+                    )
+
+
+class _Context:
+    """A `ConnectorContext`."""
+
+    def __init__(self, host: ConnectorHost) -> None:
+        self._host = host
+
+    def request_task_reconfiguration(self) -> None:
+        self._host.request_task_reconfiguration()
+
+    def raise_error(self, error: Exception) -> None:
+        self._host.raise_error(error)
+
+
+class _SourceContext(_Context):
+    """A `SourceConnectorContext`."""
+
+    def __init__(self, host: ConnectorHost, reader: Offsets) -> None:
+        super().__init__(host)
+        self.offset_storage_reader = reader

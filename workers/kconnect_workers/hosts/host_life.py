@@ -1,0 +1,54 @@
+"""The life of a freshly forked process: it hears what to run, and runs it."""
+
+from __future__ import annotations
+
+import socket
+
+from kconnect_workers.hosts import messages
+from kconnect_workers.hosts.channel import Channel, ChannelClosedError
+from kconnect_workers.hosts.connector_host import ConnectorHost
+from kconnect_workers.hosts.host import Host, Resident, trace_of
+from kconnect_workers.hosts.host_log import log_to
+from kconnect_workers.hosts.inspection import inspect
+from kconnect_workers.hosts.lease import ExitCode
+from kconnect_workers.hosts.messages import ToHost
+from kconnect_workers.hosts.task_host import TaskHost
+from kconnect_workers.states import State
+
+
+def run_host(control: socket.socket, logs: socket.socket) -> int:
+    """Live to the end, and return the exit code. `control` and `logs` are the channels to the worker."""
+    handler = log_to(logs)
+    host = Host(Channel(control, ToHost), handler)
+    try:
+        run = host.first_message()
+    except ChannelClosedError:
+        return ExitCode.WORKER_GONE
+    match run:
+        case messages.RunTask():
+            return _live(host, TaskHost(host, run))
+        case messages.RunConnector():
+            return _live(host, ConnectorHost(host, run))
+        case _:
+            host.keep(lambda _message: None)
+            host.send(inspect(run))
+            return ExitCode.DONE
+
+
+def _live(host: Host, resident: Resident) -> int:
+    """Run a resident to its end; a failure is reported with its trace."""
+
+    def tick() -> None:
+        stats = resident.stats()
+        if stats is not None:
+            host.send(stats)
+
+    host.keep(resident.receive, tick)
+    try:
+        resident.run()
+    except (Exception, SystemExit, KeyboardInterrupt) as e:  # plugin code may raise anything
+        host.report(State.FAILED, trace_of(e))
+        return ExitCode.FAILED
+    finally:
+        tick()
+    return ExitCode.DONE

@@ -1,0 +1,257 @@
+"""Puts a task together from its configuration: the plugin, its transforms and converters, Kafka clients, offsets."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from confluent_kafka import Consumer, KafkaError, Producer
+
+from kconnect import kafka
+from kconnect.converter import Converter, HeaderConverter
+from kconnect.sink import SinkConnector
+from kconnect.source import SourceConnector, SourceTask
+from kconnect_workers.connector_config import ConnectorConfig, SinkConnectorConfig
+from kconnect_workers.hosts.host import Host
+from kconnect_workers.hosts.messages import RunTask
+from kconnect_workers.hosts.plugin_loader import PluginLoader
+from kconnect_workers.hosts.worker_offsets import WorkerOffsets
+from kconnect_workers.states import TaskId
+from kconnect_workers.tasks.chain import TransformationChain
+from kconnect_workers.tasks.dead_letter_queue import DeadLetterQueue, create_dead_letter_topic
+from kconnect_workers.tasks.errant_records import WorkerErrantRecordReporter
+from kconnect_workers.tasks.error_handling import ErrorHandler, ErrorPolicy, ErrorReporter
+from kconnect_workers.tasks.plugin_call import plugin_call
+from kconnect_workers.tasks.raw_messages import RawMessages
+from kconnect_workers.tasks.record_decoder import RecordDecoder
+from kconnect_workers.tasks.record_sender import RecordSender
+from kconnect_workers.tasks.sink_task import WorkerSinkTask
+from kconnect_workers.tasks.source_offsets import OffsetLog, Offsets, OffsetTopic
+from kconnect_workers.tasks.source_task import WorkerSourceTask
+from kconnect_workers.tasks.subscription import ListedTopics, MatchingTopics
+from kconnect_workers.tasks.task_control import TaskControl
+from kconnect_workers.tasks.task_stats import TaskStats
+from kconnect_workers.tasks.topic_creator import TopicCreator
+from kconnect_workers.topic_creation import topic_creation_rules
+from kconnect_workers.worker_config import WorkerConfig
+
+clients_log = logging.getLogger("kconnect.kafka")
+
+DEFAULT_OFFSETS_TOPIC = "connect-offsets"
+_READER_GROUP = "connect-offsets-reader"
+
+# Bounds of what librdkafka may hold, which are generous by default: a task holds little of its own. A consumer whose
+# queue is full looks again after a second by default: a quick task would wait for most of it.
+_PRODUCER_DEFAULTS = {"buffer.memory": str(32 * 1024 * 1024)}
+_CONSUMER_DEFAULTS = {"queued.max.messages.kbytes": str(16 * 1024), "fetch.queue.backoff.ms": "10"}
+
+
+class WorkerTask(Protocol):
+    """A source or sink task with its loop."""
+
+    def run(self) -> None: ...
+
+    def stats(self) -> TaskStats: ...
+
+
+class _Converters(NamedTuple):
+    key: Converter
+    value: Converter
+    header: HeaderConverter
+
+
+class TaskAssembly:
+    """One task's parts. `close` releases those that hold something."""
+
+    def __init__(self, host: Host, run: RunTask, control: TaskControl) -> None:
+        self.id = TaskId(run.connector, run.task)
+        self._host = host
+        self._run = run
+        self._control = control
+        self._closing = contextlib.ExitStack()
+        self._owner = f"task {self.id}"
+        self._loader = PluginLoader(self._owner, run.worker_props, run.plugins)
+        self.worker = WorkerConfig.parse(self._loader.resolved(run.worker_props))
+        self.connector_props = self._loader.resolved(run.connector_props)
+        self.task_props = self._loader.resolved(run.task_props)
+        self.connector_class = self._loader.connector_class(self.connector_props.get("connector.class", ""))
+
+    def task(self) -> WorkerTask:
+        """The task, ready to run."""
+        if issubclass(self.connector_class, SourceConnector):
+            return self._source_task(self.connector_class)
+        return self._sink_task(self.connector_class)
+
+    def close(self) -> None:
+        self._closing.close()
+
+    def _source_task(self, connector_class: type[SourceConnector[Any]]) -> WorkerSourceTask:
+        with plugin_call(connector_class.task, "__init__", self._owner):
+            task = connector_class.task()
+        producer = self._producer(f"connector-producer-{self.id}", self._overrides("producer"))
+        errors = self._errors(ConnectorConfig.parse(self.connector_props), reporter=None)
+        converters = self._converters()
+        wants_records = type(task).commit_record is not SourceTask.commit_record
+        sender = RecordSender(
+            producer,
+            key_converter=converters.key,
+            value_converter=converters.value,
+            header_converter=converters.header,
+            chain=self._chain(),
+            errors=errors,
+            stopping=self._control.stopping,
+            on_record=task.commit_record if wants_records else None,
+            before_topic=self._topic_creation(),
+        )
+        return WorkerSourceTask(
+            self.id,
+            task,
+            props=self.task_props,
+            control=self._control,
+            sender=sender,
+            errors=errors,
+            offsets=Offsets(self.id.connector, self._offset_log(producer)),
+            check_lease=self._host.check_lease,
+            flush_interval_s=self.worker.offset_flush_interval_ms / 1000,
+            flush_timeout_s=self.worker.offset_flush_timeout_ms / 1000,
+        )
+
+    def _topic_creation(self) -> Callable[[str], None] | None:
+        """None where topics are left to the brokers."""
+        rules = topic_creation_rules(self.connector_props) if self.worker.topic_creation_enable else []
+        if not rules:
+            return None
+        props = {**self.worker.client_props("admin"), **self._overrides("admin")}
+        return TopicCreator(rules, lambda: kafka.admin(props, logger=clients_log)).ensure
+
+    def _sink_task(self, connector_class: type[SinkConnector[Any]]) -> WorkerSinkTask:
+        with plugin_call(connector_class.task, "__init__", self._owner):
+            task = connector_class.task()
+        config = SinkConnectorConfig.parse(self.connector_props)
+        reports = self._dead_letter_queue(config)
+        errors = self._errors(config, reporter=reports)
+        converters = self._converters()
+        decoder = RecordDecoder(
+            key_converter=converters.key,
+            value_converter=converters.value,
+            header_converter=converters.header,
+            chain=self._chain(),
+            errors=errors,
+        )
+        props = {**_CONSUMER_DEFAULTS, **self._consumer_props()}
+        raw = None if reports is None else self._raw_messages(props)
+        reports_errors = reports is not None or config.errors_log_enable
+        return WorkerSinkTask(
+            self.id,
+            task,
+            props=self.task_props,
+            control=self._control,
+            consumer=kafka.consumer(props, logger=clients_log, error_cb=_log_client_error),
+            group_id=props["group.id"],
+            cooperative="cooperative" in props.get("partition.assignment.strategy", "").lower(),
+            subscription=ListedTopics(config.topics) if config.topics else MatchingTopics(config.topics_regex),
+            decoder=decoder,
+            errors=errors,
+            reports=reports,
+            raw_messages=raw,
+            errant_record_reporter=WorkerErrantRecordReporter(type(task), errors, raw) if reports_errors else None,
+            check_lease=self._host.check_lease,
+            commit_interval_s=self.worker.offset_flush_interval_ms / 1000,
+        )
+
+    def _converters(self) -> _Converters:
+        converters = _Converters(
+            self._loader.converter("key", self.connector_props),
+            self._loader.converter("value", self.connector_props),
+            self._loader.header_converter(self.connector_props),
+        )
+        for converter in converters:
+            self._closing.callback(converter.close)
+        return converters
+
+    def _chain(self) -> TransformationChain | None:
+        """None when there is nothing to transform."""
+        if not self.connector_props.get("transforms", "").strip():
+            return None
+        chain = TransformationChain.from_props(self.connector_props, self._loader.plugins)
+        self._closing.callback(chain.close)
+        return chain or None
+
+    def _dead_letter_queue(self, config: SinkConnectorConfig) -> DeadLetterQueue | None:
+        topic = config.errors_deadletterqueue_topic_name.strip()
+        if not topic:
+            return None
+        overrides = self._overrides("producer")
+        admin = kafka.admin({**self.worker.client_props("admin"), **self._overrides("admin")}, logger=clients_log)
+        create_dead_letter_topic(admin, topic, config.errors_deadletterqueue_topic_replication_factor)
+        producer = self._producer(f"connector-dlq-producer-{self.id}", overrides)
+        headers = config.errors_deadletterqueue_context_headers_enable
+        return DeadLetterQueue(topic, producer, self.id, headers=headers)
+
+    def _raw_messages(self, consumer_props: Mapping[str, str]) -> RawMessages:
+        """By a consumer that reads as the task's does, and joins no group."""
+        props = {**consumer_props, "client.id": f"connector-reader-{self.id}", "enable.partition.eof": "true"}
+        raw = RawMessages(lambda: kafka.consumer(props, logger=clients_log, error_cb=_log_client_error))
+        self._closing.callback(raw.close)
+        return raw
+
+    def _errors(self, config: ConnectorConfig, reporter: ErrorReporter | None) -> ErrorHandler:
+        timeout_ms = config.errors_retry_timeout
+        policy = ErrorPolicy(
+            tolerate_all=config.errors_tolerance == "all",
+            retry_timeout_s=None if timeout_ms < 0 else timeout_ms / 1000,
+            retry_delay_max_s=config.errors_retry_delay_max_ms / 1000,
+            log_enabled=config.errors_log_enable,
+            log_messages=config.errors_log_include_messages,
+        )
+        return ErrorHandler(self.id, policy, self._control.stopping, reporter)
+
+    def _overrides(self, client: str) -> dict[str, str]:
+        prefix = f"{client}.override."
+        return {k.removeprefix(prefix): v for k, v in self.connector_props.items() if k.startswith(prefix)}
+
+    def _producer(self, client_id: str, overrides: Mapping[str, str]) -> Producer:
+        props = {**_PRODUCER_DEFAULTS, "client.id": client_id, **self.worker.client_props("producer"), **overrides}
+        return kafka.producer(props, logger=clients_log, error_cb=_log_client_error)
+
+    def _consumer_props(self) -> dict[str, str]:
+        return {
+            "group.id": f"connect-{self.id.connector}",
+            "client.id": f"connector-consumer-{self.id}",
+            **self.worker.client_props("consumer"),
+            **self._overrides("consumer"),
+        }
+
+    def _offset_log(self, producer: Producer) -> OffsetLog:
+        """Offsets are written by the records' producer, unless the connector has changed that for its own ends."""
+        if self._run.worker_keeps_offsets:
+            return WorkerOffsets(self._host, self.id.connector)
+        topic = self.connector_props.get("offsets.storage.topic") or self.worker.originals.get(
+            "offset.storage.topic", DEFAULT_OFFSETS_TOPIC
+        )
+        return offset_topic(self.worker, topic, producer=None if self._overrides("producer") else producer)
+
+
+def offset_topic(worker: WorkerConfig, topic: str, producer: Producer | None = None) -> OffsetTopic:
+    """The offsets topic, by the worker's own clients."""
+
+    def make_producer() -> Producer:
+        return producer or kafka.producer(worker.client_props("producer"), logger=clients_log)
+
+    def make_consumer() -> Consumer:
+        props = {
+            **worker.client_props("consumer"),
+            "group.id": _READER_GROUP,
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": "true",
+        }
+        return kafka.consumer(props, logger=clients_log)
+
+    return OffsetTopic(topic, make_producer, make_consumer)
+
+
+def _log_client_error(error: KafkaError) -> None:
+    clients_log.warning("%s", error.str())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pluggy
 
-from kconnect.plugins import Plugin
+from kconnect.plugin import Plugin
 
 hookspec = pluggy.HookspecMarker("kconnect")
 hookimpl = pluggy.HookimplMarker("kconnect")

@@ -13,7 +13,8 @@ import pytest
 
 from kconnect.errors import ConfigError, ConnectError
 from kconnect.hookspecs import hookimpl
-from kconnect.plugins import CONNECTORS, Plugin, PluginKind, Plugins
+from kconnect.plugin import CONNECTORS, Plugin, PluginKind
+from kconnect.plugins import Plugins
 
 
 class Distribution:
@@ -197,7 +198,7 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 FRUIT = """
 from kconnect.config import Config
 from kconnect.hookspecs import hookimpl
-from kconnect.plugins import Plugin
+from kconnect.plugin import Plugin
 from kconnect.sink import SinkConnector, SinkTask
 from kconnect.source import SourceConnector
 

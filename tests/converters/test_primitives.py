@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import kconnect_converters
 from kconnect.errors import ConfigError, DataError
-from kconnect.plugins import PluginKind, Plugins, load_class
+from kconnect.plugin import PluginKind, load_class
+from kconnect.plugins import Plugins
 from kconnect.schema import (
     BYTES_SCHEMA,
     INT32_SCHEMA,

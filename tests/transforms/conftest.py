@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from kconnect.plugins import PluginKind, Plugins
+from kconnect.plugin import PluginKind
+from kconnect.plugins import Plugins
 from kconnect.transform import Predicate, Transform
 
 MakeTransform = Callable[..., Transform[Any]]

@@ -16,7 +16,8 @@ from golden.case import LeftOutError
 from golden.compare import same
 from golden.conftest import vectors_dir
 from kconnect.errors import ConnectError
-from kconnect.plugins import PluginKind, Plugins
+from kconnect.plugin import PluginKind
+from kconnect.plugins import Plugins
 from kconnect.record import SinkRecord, SourceRecord
 from kconnect.transform import Transform
 

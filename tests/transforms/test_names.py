@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kconnect.errors import ConfigError
-from kconnect.plugins import PluginKind, Plugins
+from kconnect.plugin import PluginKind
+from kconnect.plugins import Plugins
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ from typing import Any, ClassVar
 import pytest
 
 from kconnect.connector import Connector
-from kconnect.plugins import CONNECTORS, Plugins
+from kconnect.plugin import CONNECTORS
+from kconnect.plugins import Plugins
 from kconnect.record import SinkRecord, SourceRecord
 from kconnect.sink import SinkConnector
 from kconnect.source import SourceConnector

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kconnect.hookspecs import hookimpl
-from kconnect.plugins import Plugin
+from kconnect.plugin import Plugin
 
 
 @hookimpl

@@ -10,7 +10,8 @@ from golden.case import Case, LeftOutError
 from kconnect.config import NO_DEFAULT, ConfigDef, ConfigError, ConfigKey, ConfigValue, Password, Type, parse_type
 from kconnect.config import convert_to_string as to_string
 from kconnect.java_regex import valid_regex
-from kconnect.plugins import PluginKind, Plugins
+from kconnect.plugin import PluginKind
+from kconnect.plugins import Plugins
 from kconnect.validators import (
     CaseInsensitiveValidString,
     CompositeValidator,

@@ -6,7 +6,8 @@ from typing import Any
 
 from golden import decode
 from golden.case import Case
-from kconnect.plugins import PluginKind, Plugins
+from kconnect.plugin import PluginKind
+from kconnect.plugins import Plugins
 
 JAVA = "org.apache.kafka.connect.transforms."
 PLUGINS = Plugins.discover()

@@ -15,7 +15,8 @@ def plugins(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """List the plugins installed here, with what is wrong with those that cannot be used."""
-    from kconnect.plugins import PluginKind, Plugins
+    from kconnect.plugin import PluginKind
+    from kconnect.plugins import Plugins
 
     found = Plugins.discover()
     if name is not None:

@@ -1,7 +1,7 @@
 """A source and a sink that keep journals and kill themselves at named places."""
 
 from kconnect.hookspecs import hookimpl
-from kconnect.plugins import Plugin
+from kconnect.plugin import Plugin
 
 
 @hookimpl

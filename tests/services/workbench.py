@@ -93,8 +93,8 @@ class NotingRunner:
 
     async def set_target_state(self, name: str, state: TargetState) -> None:
         started: list[str | TaskId] = [name, *(task for task in self.running if task.connector == name)]
-        for id in started:
-            self.listener.on_status(id, _STATES[state])
+        for process in started:
+            self.listener.on_status(process, _STATES[state])
 
     def set_log_level(self, logger: str, level: str) -> None:
         self.log_levels[logger] = level

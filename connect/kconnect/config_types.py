@@ -9,8 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from kconnect.errors import ConfigError
-
-HIDDEN = "[hidden]"
+from kconnect.redaction import HIDDEN, process_redactor
 
 ClassResolver: TypeAlias = Callable[[str, str], object]
 """Looks a class up, given the key and the class name; raises ConfigError for a name that stands for no class."""
@@ -31,12 +30,14 @@ class Type(enum.Enum):
 
 
 class Password:
-    """A secret. Prints as `[hidden]` everywhere; `value` is the secret itself."""
+    """A secret. Prints as `[hidden]` everywhere; `value` is the secret itself, which this process hides from now on in
+    what it logs (`kconnect.redaction`)."""
 
     __slots__ = ("value",)
 
     def __init__(self, value: str) -> None:
         self.value = value
+        process_redactor.learn([value])
 
     def __repr__(self) -> str:
         return HIDDEN

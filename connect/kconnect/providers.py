@@ -11,8 +11,10 @@ from pathlib import Path
 
 from kconnect.errors import ConfigError, ConnectError
 from kconnect.hookspecs import hookimpl
-from kconnect.plugins import Plugin, PluginKind, Plugins
+from kconnect.plugin import Plugin, PluginKind
+from kconnect.plugins import Plugins
 from kconnect.properties import parse_properties
+from kconnect.redaction import process_redactor
 
 _JAVA = "org.apache.kafka.common.config.provider."
 
@@ -59,6 +61,12 @@ class Resolved:
     ttls: dict[str, int]
 
 
+_PUBLIC = re.compile(
+    r"(.*[._])?"
+    r"(name|class|type|converter|topics?|prefix|regex|format|mode|servers?|listeners?|host|port|dir|files?|paths?)"
+)
+"""Keys that hold no secrets; what is found for them is in every other line of the log."""
+
 _VARIABLE = re.compile(r"\$\{([^}]*?):(?:([^}]*?):)?([^}]*?)\}")
 
 
@@ -66,6 +74,7 @@ class ConfigTransformer:
     """Replaces `${provider:path:key}` and `${provider:key}` in the values of a configuration.
 
     A variable of a provider that is not configured stays as it is, as in Kafka: it may mean something to the plugin.
+    What a provider gives counts as a secret of this process, but for keys that by their names hold none.
     """
 
     def __init__(self, providers: Mapping[str, ConfigProvider]) -> None:
@@ -118,6 +127,8 @@ class ConfigTransformer:
             data = found[provider, path].data
             if key not in data:
                 raise ConfigError(f"{match[0]} cannot be replaced: {provider} has no {key}", key=name)
+            if not _PUBLIC.fullmatch(name):
+                process_redactor.learn([data[key]])
             return data[key]
 
         return _VARIABLE.sub(value, text) if isinstance(text, str) else text

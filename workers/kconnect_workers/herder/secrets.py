@@ -7,11 +7,10 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 
 from kconnect.errors import ConfigError, ConnectError
+from kconnect.redaction import HIDDEN, hide_in_url, is_reference, is_url
 from kconnect_workers.hosts.messages import ConfigKeyInfo
 
 _logger = logging.getLogger(__name__)
-
-HIDDEN = "[hidden]"
 
 _UNDECLARED = re.compile(
     r"(password|passphrase|secret|token|credential|private[._-]?key|api[._-]?key|access[._-]?key|jaas)", re.IGNORECASE
@@ -19,26 +18,6 @@ _UNDECLARED = re.compile(
 """Keys that no plugin declares (client overrides, say) are judged by their names."""
 
 _NESTED = re.compile(r"((?:transforms|predicates)\.[^.]+\.)type|((?:key\.|value\.|header\.)converter)")
-_REFERENCE = re.compile(r"\$\{[^{}]+\}")
-
-_URL = "://"
-_LOGIN = re.compile(r"(?P<before>://[^/?#:@\s]*:)(?P<secret>[^/?#\s]+)(?=@)")
-_PARAMETER = re.compile(
-    r"(?P<before>[?&;][^=&;#\s]*(?:password|passwd|pwd|passphrase|secret|token|api[._-]?key|access[._-]?key)[^=&;#\s]*=)"
-    r"(?P<secret>[^&;#\s]+)",
-    re.IGNORECASE,
-)
-
-
-def hide_in_url(value: str) -> str:
-    """`value` with the passwords of a URL, in its login or its parameters, as `[hidden]`; references stay."""
-
-    def hide(match: re.Match[str]) -> str:
-        return match[0] if _REFERENCE.fullmatch(match["secret"]) else match["before"] + HIDDEN
-
-    if _URL not in value:
-        return value
-    return _PARAMETER.sub(hide, _LOGIN.sub(hide, value))
 
 
 def restore(props: Mapping[str, str], stored: Mapping[str, str]) -> dict[str, str]:
@@ -48,7 +27,7 @@ def restore(props: Mapping[str, str], stored: Mapping[str, str]) -> dict[str, st
 
 
 def _restored(key: str, value: str, stored: str | None) -> str:
-    if value != HIDDEN and (HIDDEN not in value or _URL not in value):
+    if value != HIDDEN and (HIDDEN not in value or not is_url(value)):
         return value
     if stored is None or (value != HIDDEN and hide_in_url(stored) != value):
         raise ConfigError(
@@ -70,7 +49,7 @@ class Secrets:
         """`props` with passwords as `[hidden]`, those in URLs too. What only refers to a config provider is shown."""
         secret = await self._secret_keys(props)
         return {
-            key: HIDDEN if key in secret and value and not _REFERENCE.fullmatch(value) else hide_in_url(value)
+            key: HIDDEN if key in secret and value and not is_reference(value) else hide_in_url(value)
             for key, value in props.items()
         }
 

@@ -91,3 +91,7 @@ class Connector(ABC, Generic[C]):
 
         The default gives every task a copy of the connector's own configuration."""
         return [dict(self.props) for _ in range(max_tasks)]
+
+    def no_tasks_reason(self) -> str | None:
+        """Why `task_configs` has just given no tasks, for the log and the status; None: nothing to say."""
+        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import logging
 import os
 import stat
 import threading
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal
 
+from kconnect.bounds import allow_path, allowed_pattern
 from kconnect.config import HIGH, LOW, MEDIUM, Config, NonEmptyString, Range, key
 from kconnect.errors import ConfigError, ConnectError
 from kconnect.record import SourceOffset, SourceRecord
@@ -26,6 +28,8 @@ POSITION = "position"
 
 MAX_OPEN_FILES = 64
 
+log = logging.getLogger(__name__)
+
 
 def one_character(name: str, value: object) -> None:
     """A validator."""
@@ -34,7 +38,7 @@ def one_character(name: str, value: object) -> None:
 
 
 class DirectorySourceConfig(Config):
-    files: Annotated[str, NonEmptyString()] = key(
+    files: Annotated[str, NonEmptyString(), allowed_pattern] = key(
         importance=HIGH, doc="A glob pattern of the files to read, such as /data/in/**/*.csv."
     )
     topic: Annotated[str, NonEmptyString()] = key(importance=HIGH, doc="The topic that the rows go to.")
@@ -91,7 +95,8 @@ class _File:
 class DirectorySourceTask(SourceTask[DirectorySourceConfig]):
     """Reads its share of the files (by a checksum of the path), each from its stored position on, in turn.
 
-    Offsets: `{"path": …}` → `{"position": bytes}`. Within a file records keep their order.
+    Offsets: `{"path": …}` → `{"position": bytes}`. Within a file records keep their order. A link that leads
+    out of what the worker allows is passed over, with a warning.
     """
 
     disposable_values = True
@@ -101,6 +106,7 @@ class DirectorySourceTask(SourceTask[DirectorySourceConfig]):
         self._stopping = threading.Event()
         self._files: dict[str, _File] = {}
         self._open: deque[_File] = deque()
+        self._refused: set[str] = set()
         self._next_scan = 0.0
 
     def poll(self) -> list[SourceRecord] | None:
@@ -137,14 +143,17 @@ class DirectorySourceTask(SourceTask[DirectorySourceConfig]):
     def _look_at(self, path: str) -> bool:
         """Open it if there may be something to read in it."""
         file = self._files.get(path)
+        real = self._allowed(path)
+        if real is None:
+            return False
         try:
-            status = Path(path).stat()
+            status = real.stat()
             if not stat.S_ISREG(status.st_mode) or (file and (file.rows or file.drained_size == status.st_size)):
                 return False
             if file is None:
                 file = self._files[path] = _File(path, self._stored_position(path))
             check_not_cut(path, status.st_size, file.position)
-            file.stream = Path(path).open("rb")  # noqa: SIM115 - closed when it is drained, or by stop
+            file.stream = real.open("rb")
         except FileNotFoundError:
             return False  # taken away since the pattern found it
         except OSError as error:
@@ -155,6 +164,16 @@ class DirectorySourceTask(SourceTask[DirectorySourceConfig]):
         self._open.append(file)
         file.rows.begin_at(file.stream, file.position)
         return True
+
+    def _allowed(self, path: str) -> Path | None:
+        """What to open for `path`; None where the worker's bounds do not allow it, which is told once."""
+        try:
+            return allow_path("files", path)
+        except ConfigError as error:
+            if path not in self._refused:
+                self._refused.add(path)
+                log.warning("%s is passed over: %s", path, error)
+            return None
 
     def _stored_position(self, path: str) -> int:
         offset = self.context.offset_storage_reader.offset({PATH: path})

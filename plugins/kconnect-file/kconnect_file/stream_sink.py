@@ -7,10 +7,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from io import FileIO, RawIOBase
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
+from kconnect.bounds import allow_path, allowed_path
 from kconnect.config import HIGH, MEDIUM, Config, key
 from kconnect.errors import ConnectError, DataError, RetriableError
 from kconnect.record import SinkRecord, TopicPartition
@@ -19,7 +20,7 @@ from kconnect.value_text import java_text
 
 
 class FileStreamSinkConfig(Config):
-    file: str | None = key(
+    file: Annotated[str, allowed_path] | None = key(
         default=None, importance=HIGH, doc="The file to append to; left out, lines go to standard output."
     )
     format: Literal["text", "json"] = key(
@@ -43,11 +44,12 @@ class FileStreamSinkTask(SinkTask[FileStreamSinkConfig]):
         if config.file is None:
             self._stream: RawIOBase = FileIO(sys.stdout.fileno(), "w", closefd=False)
             return
+        path = allow_path("file", config.file)
         try:
-            self._stream = Path(config.file).open("ab", buffering=0)  # noqa: SIM115 - closed by stop
+            self._stream = path.open("ab", buffering=0)
         except OSError as error:
             raise ConnectError(f"file={config.file}: cannot be written: {error.strerror}") from error
-        self._begin = b"" if _ends_with_a_line(Path(config.file)) else b"\n"
+        self._begin = b"" if _ends_with_a_line(path) else b"\n"
 
     def put(self, records: Sequence[SinkRecord]) -> None:
         if not records:

@@ -7,9 +7,9 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
+from kconnect.bounds import allow_path, allowed_path
 from kconnect.config import HIGH, LOW, Config, NonEmptyString, Range, key
 from kconnect.connector import ExactlyOnceSupport
 from kconnect.errors import ConnectError
@@ -26,7 +26,9 @@ log = logging.getLogger(__name__)
 
 
 class FileStreamSourceConfig(Config):
-    file: str | None = key(default=None, importance=HIGH, doc="The file to read; left out, standard input is read.")
+    file: Annotated[str, allowed_path] | None = key(
+        default=None, importance=HIGH, doc="The file to read; left out, standard input is read."
+    )
     topic: Annotated[str, NonEmptyString()] = key(importance=HIGH, doc="The topic that the lines go to.")
     batch_size: Annotated[int, Range(1)] = key(
         name="batch.size", default=2000, importance=LOW, doc="The most lines that one poll hands over."
@@ -73,7 +75,7 @@ class FileStreamSourceTask(SourceTask[FileStreamSourceConfig]):
             self._reader = LineReader(sys.stdin.buffer, name="standard input")
             return self._reader
         try:
-            stream = Path(path).open("rb")  # noqa: SIM115 - closed by stop
+            stream = allow_path("file", path).open("rb")
         except FileNotFoundError:
             if not self._missing_logged:
                 self._missing_logged = True

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from kconnect.errors import ConfigError
 from kconnect_sql.config import ConnectionConfig
+from kconnect_sql.reach import check_reach
 from kconnect_sql.reader import Reader
 from kconnect_sql.table import Table
 from kconnect_sql.url import DatabaseUrl, parse_url
@@ -31,9 +32,11 @@ class Dialect(Protocol):
 
 
 def dialect_of(config: ConnectionConfig) -> tuple[Dialect, DatabaseUrl]:
-    """The dialect that the URL, or `dialect.name`, asks for; drivers are imported here and not before."""
+    """The dialect that the URL, or `dialect.name`, asks for; drivers are imported here and not before. ConfigError for
+    a database that the worker's bounds do not allow."""
     url = parse_url(config.connection_url).login(config.connection_user, config.connection_password)
     name = config.dialect_name.lower().removesuffix("databasedialect") or url.dialect
+    check_reach("postgresql" if name == "postgres" else name, url)
     if name == "sqlite":
         from kconnect_sql.sqlite import SqliteDialect
 

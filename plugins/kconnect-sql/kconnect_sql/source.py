@@ -30,6 +30,8 @@ class SqlSource(SourceConnector[SqlSourceConfig]):
     def start(self, config: SqlSourceConfig) -> None:
         self._config = config
         self._stopping = threading.Event()
+        self._why_none: str | None = None
+        self._missing: list[str] = []
         self._tables = [] if config.query else first_connection(config, self._find, self._stopping)
         self._watch: threading.Thread | None = None
         if not config.query:
@@ -69,6 +71,9 @@ class SqlSource(SourceConnector[SqlSourceConfig]):
         count = min(max_tasks, len(tables))
         return [{**self.props, "tables": encode_tables(tables[n::count])} for n in range(count)]
 
+    def no_tasks_reason(self) -> str | None:
+        return self._why_none
+
     def alter_offsets(
         self, props: Mapping[str, str], offsets: Mapping[SourcePartitionKey, SourceOffset | None]
     ) -> bool:
@@ -84,12 +89,22 @@ class SqlSource(SourceConnector[SqlSourceConfig]):
         dialect, url = dialect_of(self._config)
         reader = dialect.reader(url, self._config)
         try:
-            tables = TableFilter(self._config).choose(reader.tables(self._config.table_types))
+            found = reader.tables(self._config.table_types)
+            chosen_by = TableFilter(self._config)
+            tables = chosen_by.choose(found)
+            self._why_none = None if tables else chosen_by.why_none(found)
+            self._tell_missing(chosen_by.missing(found) if tables else [])
             if self._config.table_names_qualify:
                 return tables
             return [Table(name) for name in sorted({table.name for table in tables})]
         finally:
             reader.close()
+
+    def _tell_missing(self, names: list[str]) -> None:
+        """Once, until it is others that are not there."""
+        if names and names != self._missing:
+            log.warning("table.whitelist: not there (yet): %s", ", ".join(names))
+        self._missing = names
 
     def _look_for_tables(self) -> None:
         while not self._stopping.wait(self._config.table_poll_interval_ms / 1000):

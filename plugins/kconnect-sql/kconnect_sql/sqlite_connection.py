@@ -6,15 +6,17 @@ import sqlite3
 from typing import NoReturn
 
 from kconnect.errors import ConnectError, RetriableError
+from kconnect_sql.reach import database_file
 from kconnect_sql.url import DatabaseUrl
 
 BUSY_SECONDS = 5.0
 
 
 def connect(url: DatabaseUrl, *, create: bool) -> sqlite3.Connection:
-    """Open the file; RetriableError while it cannot be opened. `create`: make it if it is not there."""
+    """Open the file; RetriableError while it cannot be opened, ConfigError when the worker does not allow it. `create`:
+    make it if it is not there."""
     mode = "rwc" if create else "rw"
-    path = url.database.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    path = str(database_file(url) or url.database).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     try:
         return sqlite3.connect(f"file:{path}?mode={mode}", uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
     except sqlite3.OperationalError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from kconnect.errors import ConnectError
+from kconnect.validators import nearest
 from kconnect_sql.config import SqlSourceConfig
 from kconnect_sql.table import Table
 
@@ -26,6 +27,22 @@ class TableFilter:
         else:
             chosen = {table for table in tables if not _names(table) & self._blacklist}
         return sorted(chosen, key=str)
+
+    def missing(self, tables: list[Table]) -> list[str]:
+        """What `table.whitelist` names, and is not among `tables`."""
+        return [name for name in self._whitelist if not any(name in _names(table) for table in tables)]
+
+    def why_none(self, tables: list[Table]) -> str:
+        """Why none of `tables` is chosen."""
+        if not tables:
+            return "the database shows this login no tables of the kinds that table.types names"
+        near = [nearest(name, sorted(set().union(*map(_names, tables)))) for name in self.missing(tables)]
+        hint = f" ({'; '.join(dict.fromkeys(filter(None, near)))})" if any(near) else ""
+        if missing := self.missing(tables):
+            return (
+                f"table.whitelist names {', '.join(missing)}, not among the {len(tables)} tables of the database{hint}"
+            )
+        return f"the settings of the connector leave out all {len(tables)} tables of the database"
 
     def _named(self, name: str, tables: list[Table]) -> Table | None:
         found = [table for table in tables if name in _names(table)]

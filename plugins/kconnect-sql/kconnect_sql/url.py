@@ -42,8 +42,10 @@ def parse_url(text: str) -> DatabaseUrl:
     try:
         parts = urlsplit(bare)
         port = parts.port
-    except ValueError as error:
-        raise ConfigError(f"is not a valid URL: {error}", key=KEY, suggestion=f"write {EXAMPLES}") from error
+    except ValueError:  # whose message may hold the password
+        raise ConfigError(
+            "is not a valid URL: its host and port cannot be told", key=KEY, suggestion=f"write {EXAMPLES}"
+        ) from None
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     user = options.pop("user", None) or (unquote(parts.username) if parts.username else None)
     password = options.pop("password", None) or (unquote(parts.password) if parts.password else None)

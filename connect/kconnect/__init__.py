@@ -31,9 +31,11 @@ if TYPE_CHECKING:
         TimestampType,
         TopicPartition,
     )
-    from kconnect.schema import Field, Schema, SchemaBuilder
-    from kconnect.sink import SinkConnector, SinkTask, SinkTaskContext
+    from kconnect.schema import Field, Schema
+    from kconnect.schema_builder import SchemaBuilder
+    from kconnect.sink import PartitionLog, SinkConnector, SinkTask, SinkTaskContext
     from kconnect.source import SourceConnector, SourceTask, SourceTaskContext
+    from kconnect.stored_offset import StoredOffset
     from kconnect.transform import Predicate, Transform
 
 __version__ = "0.1.0"
@@ -49,9 +51,11 @@ _HOMES = {
     "kconnect.policy": "ClientOverridePolicy",
     "kconnect.providers": "ConfigData ConfigProvider",
     "kconnect.record": "Header RowBatch SchemaAndValue SinkRecord SourceRecord TimestampType TopicPartition",
-    "kconnect.schema": "Field Schema SchemaBuilder",
-    "kconnect.sink": "SinkConnector SinkTask SinkTaskContext",
+    "kconnect.schema": "Field Schema",
+    "kconnect.schema_builder": "SchemaBuilder",
+    "kconnect.sink": "PartitionLog SinkConnector SinkTask SinkTaskContext",
     "kconnect.source": "SourceConnector SourceTask SourceTaskContext",
+    "kconnect.stored_offset": "StoredOffset",
     "kconnect.transform": "Predicate Transform",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
@@ -91,6 +95,7 @@ __all__ = [
     "Header",
     "HeaderConverter",
     "NotFoundError",
+    "PartitionLog",
     "Password",
     "Plugin",
     "Predicate",
@@ -109,6 +114,7 @@ __all__ = [
     "SourceRecord",
     "SourceTask",
     "SourceTaskContext",
+    "StoredOffset",
     "TimestampType",
     "TopicPartition",
     "Transform",

@@ -12,22 +12,44 @@ Every schema is interned: two that say the same are one object, so `is`, `==` an
 
 from __future__ import annotations
 
+import enum
 import threading
 import weakref
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import date, datetime, time
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
 from kconnect.errors import DataError
-from kconnect.schema_type import DATE_NAME as DATE_NAME
-from kconnect.schema_type import DECIMAL_NAME as DECIMAL_NAME
-from kconnect.schema_type import TIME_NAME as TIME_NAME
-from kconnect.schema_type import TIMESTAMP_NAME as TIMESTAMP_NAME
-from kconnect.schema_type import Type as Type
-from kconnect.validation import validate_value as validate_value
+
+DECIMAL_NAME: Final = "org.apache.kafka.connect.data.Decimal"
+DATE_NAME: Final = "org.apache.kafka.connect.data.Date"
+TIME_NAME: Final = "org.apache.kafka.connect.data.Time"
+TIMESTAMP_NAME: Final = "org.apache.kafka.connect.data.Timestamp"
+
+
+class Type(enum.Enum):
+    """The kinds of value that Connect knows."""
+
+    INT8 = "int8"
+    INT16 = "int16"
+    INT32 = "int32"
+    INT64 = "int64"
+    FLOAT32 = "float32"
+    FLOAT64 = "float64"
+    BOOLEAN = "boolean"
+    STRING = "string"
+    BYTES = "bytes"
+    ARRAY = "array"
+    MAP = "map"
+    STRUCT = "struct"
+
+    @property
+    def is_primitive(self) -> bool:
+        return self not in (Type.ARRAY, Type.MAP, Type.STRUCT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,28 +131,30 @@ class Schema:
         )
         with _interning:
             schema = _interned.get(identity)
-        if schema is not None:
-            return schema
+        if schema is None:
+            schema = super().__new__(cls)
+            schema._put(type=type, optional=optional, name=name, version=version, doc=doc, default=None)
+            schema._put(parameters=None if parameters is None else MappingProxyType(dict(parameters)))
+            schema._put(key_schema=key_schema, value_schema=value_schema)
+            schema._put_fields(fields or {})
+            schema._check_shape()
+            schema._put_default(default)
+            with _interning:
+                schema = _interned.setdefault(identity, schema)
+        return schema
 
-        schema = super().__new__(cls)
-        put = super().__setattr__.__get__(schema)
-        put("type", type)
-        put("optional", optional)
-        put("name", name)
-        put("version", version)
-        put("doc", doc)
-        put("parameters", None if parameters is None else MappingProxyType(dict(parameters)))
-        put("fields", tuple(Field(n, i, s) for i, (n, s) in enumerate((fields or {}).items())))
-        put("_field_by_name", {field.name: field for field in schema.fields})
-        put("key_schema", key_schema)
-        put("value_schema", value_schema)
-        put("default", None)
-        schema._check_shape()
+    def _put(self, **attributes: Any) -> None:
+        for name, value in attributes.items():
+            super().__setattr__(name, value)
+
+    def _put_fields(self, schemas: Mapping[str, Schema]) -> None:
+        fields = tuple(Field(name, index, schema) for index, (name, schema) in enumerate(schemas.items()))
+        self._put(fields=fields, _field_by_name={field.name: field for field in fields})
+
+    def _put_default(self, default: Any) -> None:
         if default is not None:
-            validate_value(schema, default, "default value")
-            put("default", deepcopy(default))
-        with _interning:
-            return _interned.setdefault(identity, schema)
+            validate_value(self, default, "default value")
+            self._put(default=deepcopy(default))
 
     def _check_shape(self) -> None:
         if self.fields and self.type is not Type.STRUCT:
@@ -206,84 +230,6 @@ def _frozen(value: Any) -> Any:
     return value.__class__, value
 
 
-class SchemaBuilder:
-    """Builds a schema step by step: `SchemaBuilder.struct().field("id", INT64_SCHEMA).optional().build()`.
-
-    As with Kafka's, an attribute may be set once; a second, different value is a DataError."""
-
-    def __init__(self, type: Type) -> None:
-        self._type = type
-        self._attributes: dict[str, Any] = {}
-        self._parameters: dict[str, str] | None = None
-        self._fields: dict[str, Schema] = {}
-
-    @classmethod
-    def struct(cls) -> SchemaBuilder:
-        return cls(Type.STRUCT)
-
-    @classmethod
-    def array(cls, value_schema: Schema) -> SchemaBuilder:
-        return cls(Type.ARRAY)._element("value_schema", value_schema)
-
-    @classmethod
-    def map(cls, key_schema: Schema, value_schema: Schema) -> SchemaBuilder:
-        return cls(Type.MAP)._element("key_schema", key_schema)._element("value_schema", value_schema)
-
-    def optional(self) -> SchemaBuilder:
-        return self._set("optional", True)
-
-    def required(self) -> SchemaBuilder:
-        return self._set("optional", False)
-
-    def name(self, name: str) -> SchemaBuilder:
-        return self._set("name", name)
-
-    def version(self, version: int) -> SchemaBuilder:
-        return self._set("version", version)
-
-    def doc(self, doc: str) -> SchemaBuilder:
-        return self._set("doc", doc)
-
-    def default(self, value: Any) -> SchemaBuilder:
-        """The value that stands in for a null. It must fit what has been said so far: say `optional` and the
-        fields first."""
-        validate_value(self.build(), value, "default value")
-        return self._set("default", value)
-
-    def parameter(self, name: str, value: str) -> SchemaBuilder:
-        """Add (or overwrite) one parameter."""
-        self._parameters = {**(self._parameters or {}), name: value}
-        return self
-
-    def field(self, name: str, schema: Schema) -> SchemaBuilder:
-        """Add a field after those added so far."""
-        if self._type is not Type.STRUCT:
-            raise DataError(f"field {name}: cannot add fields to a schema of type {self._type.value}")
-        if not name:
-            raise DataError("a field needs a name")
-        if not isinstance(schema, Schema):
-            raise DataError(f"field {name} needs a schema, not {schema!r}")
-        if name in self._fields:
-            raise DataError(f"field {name} is there already")
-        self._fields[name] = schema
-        return self
-
-    def build(self) -> Schema:
-        return Schema(self._type, parameters=self._parameters, fields=self._fields, **self._attributes)
-
-    def _element(self, attribute: str, schema: Schema) -> SchemaBuilder:
-        if not isinstance(schema, Schema):
-            raise DataError(f"{attribute} must be a schema, not {schema!r}")
-        return self._set(attribute, schema)
-
-    def _set(self, attribute: str, value: Any) -> SchemaBuilder:
-        present = self._attributes.get(attribute)
-        if present is not None and present is not value:
-            raise DataError(f"{attribute} is {present!r} already, it cannot become {value!r}")
-        self._attributes[attribute] = value
-        return self
-
-
 INT8_SCHEMA: Final = Schema(Type.INT8)
 INT16_SCHEMA: Final = Schema(Type.INT16)
 INT32_SCHEMA: Final = Schema(Type.INT32)
@@ -314,3 +260,123 @@ OPTIONAL_TIMESTAMP_SCHEMA: Final = TIMESTAMP_SCHEMA.replace(optional=True)
 def decimal_schema(scale: int, *, optional: bool = False) -> Schema:
     """The schema of decimals with `scale` digits after the point (negative: powers of ten before it)."""
     return Schema(Type.BYTES, optional=optional, name=DECIMAL_NAME, version=1, parameters={"scale": str(scale)})
+
+
+_CLASSES: Final[dict[Type, tuple[type, ...]]] = {
+    Type.INT8: (int,),
+    Type.INT16: (int,),
+    Type.INT32: (int,),
+    Type.INT64: (int,),
+    Type.FLOAT32: (float,),
+    Type.FLOAT64: (float,),
+    Type.BOOLEAN: (bool,),
+    Type.STRING: (str,),
+    Type.BYTES: (bytes, bytearray, memoryview),
+    Type.ARRAY: (list, tuple),
+    Type.MAP: (dict,),
+    Type.STRUCT: (dict,),
+}
+_LOGICAL_CLASSES: Final[dict[str, tuple[type, ...]]] = {
+    DECIMAL_NAME: (Decimal,),
+    DATE_NAME: (date,),
+    TIME_NAME: (time,),
+    TIMESTAMP_NAME: (datetime,),
+}
+_INTEGER_BITS: Final = {Type.INT8: 8, Type.INT16: 16, Type.INT32: 32, Type.INT64: 64}
+
+
+class _MisfitError(Exception):
+    """Why a value does not fit; gathers the path to it, innermost first, while it rises."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        self.path: list[str] = []
+
+
+def validate_value(schema: Schema, value: Any, name: str | None = None) -> None:
+    """Raise DataError if `value` is not what `schema` says. The message begins with `name` and the path from
+    there to what does not fit: `order.items[3].price: …`."""
+    try:
+        _check(schema, value)
+    except _MisfitError as misfit:
+        path = "".join([name or "", *reversed(misfit.path)]).lstrip(".") or "value"
+        raise DataError(f"{path}: {misfit.reason}") from None
+
+
+def _check(schema: Schema, value: Any) -> None:
+    if value is None:
+        if schema.optional:
+            return
+        raise _MisfitError(f"null, but {schema!r} is required")
+    classes = (_LOGICAL_CLASSES.get(schema.name) if schema.name else None) or _CLASSES[schema.type]
+    # bool is an int and datetime a date to Python, not to Connect.
+    impostor = classes[0] in (int, date) and isinstance(value, bool | datetime)
+    if impostor or not isinstance(value, classes):
+        raise _MisfitError(f"{schema!r} takes {classes[0].__name__}, not {_shown(value)}")
+    _CHECKS.get(classes[0], _accept)(schema, value)
+
+
+def _accept(schema: Schema, value: Any) -> None:
+    """The class said it all."""
+
+
+def _check_integer(schema: Schema, value: int) -> None:
+    bits = _INTEGER_BITS[schema.type]
+    if not -(1 << (bits - 1)) <= value < 1 << (bits - 1):
+        raise _MisfitError(f"{value} does not fit into {schema.type.value}")
+
+
+def _check_instant(schema: Schema, value: datetime) -> None:
+    if value.tzinfo is None:
+        raise _MisfitError(f"{value.isoformat()} has no time zone; a timestamp is an instant")
+
+
+def _check_array(schema: Schema, value: list[Any]) -> None:
+    _check_elements(schema.value_schema, enumerate(value))
+
+
+def _check_dict(schema: Schema, value: dict[Any, Any]) -> None:
+    if schema.type is Type.STRUCT:
+        _check_struct(schema, value)
+    else:
+        _check_elements(schema.key_schema, ((key, key) for key in value))
+        _check_elements(schema.value_schema, value.items())
+
+
+def _check_struct(schema: Schema, value: dict[str, Any]) -> None:
+    for field in schema.fields:
+        given = value.get(field.name)
+        if given is None and (field.schema.optional or field.schema.default is not None):
+            continue
+        try:
+            _check(field.schema, given)
+        except _MisfitError as misfit:
+            misfit.path.append(f".{field.name}")
+            raise
+    unknown = [str(name) for name in value if schema.field(name) is None]
+    if unknown:
+        raise _MisfitError(f"{schema!r} has no field {', '.join(unknown)}")
+
+
+def _check_elements(schema: Schema | None, elements: Iterable[tuple[Any, Any]]) -> None:
+    if schema is None:
+        return
+    for place, element in elements:
+        try:
+            _check(schema, element)
+        except _MisfitError as misfit:
+            misfit.path.append(f"[{place!r}]")
+            raise
+
+
+_CHECKS: Final[dict[type, Callable[[Schema, Any], None]]] = {
+    int: _check_integer,
+    datetime: _check_instant,
+    list: _check_array,
+    dict: _check_dict,
+}
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '…'}"

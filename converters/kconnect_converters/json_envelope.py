@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from kconnect.errors import DataError
-from kconnect.schema import Schema, SchemaBuilder, Type
+from kconnect.schema import Schema, Type
+from kconnect.schema_builder import SchemaBuilder
 from kconnect_converters.json_reader import JsonReader
 from kconnect_converters.json_writer import JsonWriter
 

@@ -6,7 +6,8 @@ import pytest
 
 from kconnect.record import RowBatch, SourceRecord
 from kconnect.row_projection import CompiledRows
-from kconnect.schema import INT64_SCHEMA, STRING_SCHEMA, SchemaBuilder
+from kconnect.schema import INT64_SCHEMA, STRING_SCHEMA
+from kconnect.schema_builder import SchemaBuilder
 
 USER = SchemaBuilder.struct().field("id", INT64_SCHEMA).field("odd 'name'", STRING_SCHEMA).build()
 EMPTY = SchemaBuilder.struct().build()

@@ -25,11 +25,11 @@ from kconnect.schema import (
     TIME_SCHEMA,
     TIMESTAMP_SCHEMA,
     Schema,
-    SchemaBuilder,
     Type,
     decimal_schema,
     validate_value,
 )
+from kconnect.schema_builder import SchemaBuilder
 
 
 def order_schema(name: str = "order") -> Schema:

@@ -26,9 +26,9 @@ from kconnect.schema import (
     TIME_SCHEMA,
     TIMESTAMP_SCHEMA,
     Schema,
-    SchemaBuilder,
     Type,
 )
+from kconnect.schema_builder import SchemaBuilder
 from kconnect.value_text import float_text, java_text, value_text
 from kconnect.values import convert, infer_schema, parse_string
 

@@ -29,10 +29,10 @@ from kconnect.schema import (
     TIME_SCHEMA,
     TIMESTAMP_SCHEMA,
     Schema,
-    SchemaBuilder,
     Type,
     decimal_schema,
 )
+from kconnect.schema_builder import SchemaBuilder
 from kconnect_converters.json import JsonConverter
 from kconnect_converters.json_reader import JsonReader
 from kconnect_converters.json_writer import JsonWriter

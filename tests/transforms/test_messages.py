@@ -8,7 +8,8 @@ import pytest
 
 from kconnect.errors import ConfigError, DataError
 from kconnect.record import SourceRecord
-from kconnect.schema import INT32_SCHEMA, INT64_SCHEMA, STRING_SCHEMA, Schema, SchemaBuilder
+from kconnect.schema import INT32_SCHEMA, INT64_SCHEMA, STRING_SCHEMA, Schema
+from kconnect.schema_builder import SchemaBuilder
 
 ORDER = SchemaBuilder.struct().field("id", INT64_SCHEMA).field("note", STRING_SCHEMA).build()
 

@@ -23,11 +23,11 @@ from kconnect.connector import Connector
 from kconnect.plugin import CONNECTORS
 from kconnect.plugins import Plugins
 from kconnect.record import SinkRecord, SourceRecord
+from kconnect.schema import validate_value
 from kconnect.sink import SinkConnector
 from kconnect.source import SourceConnector
 from kconnect.testing.sinks import SinkTaskHarness
 from kconnect.testing.sources import SourceTaskHarness
-from kconnect.validation import validate_value
 
 STOP_SECONDS = 10.0
 

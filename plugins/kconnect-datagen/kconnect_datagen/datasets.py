@@ -17,9 +17,9 @@ from kconnect.schema import (
     STRING_SCHEMA,
     TIMESTAMP_SCHEMA,
     Schema,
-    SchemaBuilder,
     decimal_schema,
 )
+from kconnect.schema_builder import SchemaBuilder
 
 FIRST_NAMES = [
     "Ada",

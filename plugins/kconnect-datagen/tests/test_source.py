@@ -4,9 +4,9 @@ import time
 
 import pytest
 
+from kconnect.schema import validate_value
 from kconnect.testing.conformance import SourceConformance, validation_errors
 from kconnect.testing.sources import SourceTaskHarness
-from kconnect.validation import validate_value
 from kconnect_datagen.datasets import DATASETS
 from kconnect_datagen.source import DatagenSource
 

@@ -9,7 +9,8 @@ from typing import Any, BinaryIO, Protocol
 import msgspec
 
 from kconnect.errors import ConnectError
-from kconnect.schema import OPTIONAL_STRING_SCHEMA, Schema, SchemaBuilder
+from kconnect.schema import OPTIONAL_STRING_SCHEMA, Schema
+from kconnect.schema_builder import SchemaBuilder
 from kconnect_file.lines import LineReader
 
 

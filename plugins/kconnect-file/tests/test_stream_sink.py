@@ -12,7 +12,8 @@ import pytest
 
 from kconnect.errors import ConnectError, DataError, RetriableError
 from kconnect.record import SinkRecord
-from kconnect.schema import INT32_SCHEMA, OPTIONAL_STRING_SCHEMA, STRING_SCHEMA, Schema, SchemaBuilder, decimal_schema
+from kconnect.schema import INT32_SCHEMA, OPTIONAL_STRING_SCHEMA, STRING_SCHEMA, Schema, decimal_schema
+from kconnect.schema_builder import SchemaBuilder
 from kconnect.testing.conformance import SinkConformance
 from kconnect.testing.sinks import SinkTaskHarness
 from kconnect_file.stream_sink import FileStreamSink

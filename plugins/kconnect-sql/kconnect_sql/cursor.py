@@ -10,7 +10,8 @@ from typing import Any
 
 from kconnect.errors import ConnectError
 from kconnect.record import RowBatch, SourceOffset
-from kconnect.schema import TIMESTAMP_NAME, Schema, SchemaBuilder
+from kconnect.schema import TIMESTAMP_NAME, Schema
+from kconnect.schema_builder import SchemaBuilder
 from kconnect_sql.config import SqlSourceConfig
 from kconnect_sql.horizon import Bound
 from kconnect_sql.position import EPOCH, INCREMENTING, Place, Position, moment_offset, whole_number

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from kconnect.errors import ConnectError, RetriableError
-from kconnect.schema import INT64_SCHEMA, SchemaBuilder
+from kconnect.schema import INT64_SCHEMA
+from kconnect.schema_builder import SchemaBuilder
 from kconnect.testing.sinks import SinkTaskHarness
 from kconnect.testing.sources import SourceTaskHarness
 from kconnect_sql.sink import SqlSink

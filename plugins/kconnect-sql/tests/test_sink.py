@@ -21,10 +21,10 @@ from kconnect.schema import (
     TIME_SCHEMA,
     TIMESTAMP_SCHEMA,
     Schema,
-    SchemaBuilder,
     Type,
     decimal_schema,
 )
+from kconnect.schema_builder import SchemaBuilder
 from kconnect.testing.conformance import SinkConformance, validation_errors
 from kconnect.testing.sinks import SinkTaskHarness
 from kconnect_sql.sink import SqlSink

@@ -8,16 +8,8 @@ from golden import decode
 from golden.case import Case, LeftOutError
 from kconnect import logical
 from kconnect.errors import DataError
-from kconnect.schema import (
-    DATE_NAME,
-    DECIMAL_NAME,
-    TIME_NAME,
-    TIMESTAMP_NAME,
-    Schema,
-    SchemaBuilder,
-    Type,
-    validate_value,
-)
+from kconnect.schema import DATE_NAME, DECIMAL_NAME, TIME_NAME, TIMESTAMP_NAME, Schema, Type, validate_value
+from kconnect.schema_builder import SchemaBuilder
 
 LOGICAL_NAMES = {"Date": DATE_NAME, "Time": TIME_NAME, "Timestamp": TIMESTAMP_NAME, "Decimal": DECIMAL_NAME}
 READS = frozenset({"getfields", "keySchema", "valueSchema"})

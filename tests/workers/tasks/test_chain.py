@@ -17,14 +17,8 @@ from kconnect.plugin import Plugin
 from kconnect.plugins import Plugins
 from kconnect.record import Header, RowBatch, SinkRecord, SourceRecord
 from kconnect.row_projection import CompiledRows
-from kconnect.schema import (
-    INT32_SCHEMA,
-    INT64_SCHEMA,
-    OPTIONAL_FLOAT64_SCHEMA,
-    OPTIONAL_STRING_SCHEMA,
-    STRING_SCHEMA,
-    SchemaBuilder,
-)
+from kconnect.schema import INT32_SCHEMA, INT64_SCHEMA, OPTIONAL_FLOAT64_SCHEMA, OPTIONAL_STRING_SCHEMA, STRING_SCHEMA
+from kconnect.schema_builder import SchemaBuilder
 from kconnect.transform import Transform
 from kconnect_workers.tasks.chain import TransformationChain, TransformationStage
 

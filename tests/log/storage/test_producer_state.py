@@ -9,7 +9,8 @@ import pytest
 from kconnect.log.errors import RequestError
 from kconnect.log.protocol.payloads import ProducerSnapshot
 from kconnect.log.protocol.versioned import read_versioned
-from kconnect.log.storage.producer_state import ProducerStates, load_snapshot, write_snapshot
+from kconnect.log.storage.producer_snapshots import load_snapshot, write_snapshot
+from kconnect.log.storage.producer_state import ProducerStates
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +42,7 @@ def test_an_unknown_producer_may_begin_anywhere() -> None:
 
 
 def test_only_the_last_batch_is_known_after_a_restart(tmp_path: Path) -> None:
-    write_snapshot(tmp_path, 12, states_after((0, 5), (5, 7)).snapshot())
+    write_snapshot(tmp_path, 12, states_after((0, 5), (5, 7)))
     offset, states = load_snapshot(tmp_path, at_most=100)
     assert offset == 12
     repeated = states.check(1, 0, 5, 7)
@@ -58,9 +59,9 @@ def test_the_snapshot_is_kafkas() -> None:
 
 
 def test_a_snapshot_beyond_the_end_or_damaged_is_removed(tmp_path: Path) -> None:
-    write_snapshot(tmp_path, 5, states_after((0, 5)).snapshot())
-    write_snapshot(tmp_path, 8, b"\0\1garbage that is no snapshot")
-    write_snapshot(tmp_path, 50, states_after((0, 50)).snapshot())
+    write_snapshot(tmp_path, 5, states_after((0, 5)))
+    (tmp_path / f"{8:020d}.snapshot").write_bytes(b"\0\1garbage that is no snapshot")
+    write_snapshot(tmp_path, 50, states_after((0, 50)))
     offset, states = load_snapshot(tmp_path, at_most=10)
     assert (offset, len(states)) == (5, 1)
     assert len(list(tmp_path.iterdir())) == 1

@@ -17,6 +17,10 @@ CRC_START = 21
 """The checksum covers everything from here on."""
 MAGIC = 2
 
+# Plain numbers, where headers are looked at one after another: an IntFlag takes ten times as long.
+_TRANSACTIONAL = 0x10
+_CONTROL = 0x20
+
 _MAGIC_AT = 16
 _LENGTH = Struct(">i")
 _LENGTH_AT = 8
@@ -26,8 +30,8 @@ class Attribute(IntFlag):
     """Bits of a batch's attributes; the lowest three are its compression."""
 
     LOG_APPEND_TIME = 0x08
-    TRANSACTIONAL = 0x10
-    CONTROL = 0x20
+    TRANSACTIONAL = _TRANSACTIONAL
+    CONTROL = _CONTROL
     DELETE_HORIZON = 0x40
 
 
@@ -77,11 +81,11 @@ class BatchHeader(NamedTuple):
 
     @property
     def is_transactional(self) -> bool:
-        return bool(self.attributes & Attribute.TRANSACTIONAL)
+        return bool(self.attributes & _TRANSACTIONAL)
 
     @property
     def is_control(self) -> bool:
-        return bool(self.attributes & Attribute.CONTROL)
+        return bool(self.attributes & _CONTROL)
 
 
 def read_header(buffer: Buffer, position: int = 0) -> BatchHeader:

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kconnect.log.errors import CorruptLogError, RequestError
+from kconnect.log.protocol.batch import Attribute, batches, read_header
+from kconnect.log.protocol.control import build_end_marker
 from kconnect.log.protocol.error_code import ErrorCode
 from kconnect.log.storage import retention
 from kconnect.log.storage.admission import Admission
 from kconnect.log.storage.checkpoint import LeaderEpochs
-from kconnect.log.storage.producer_state import ProducerStates, drop_snapshots, write_snapshot
+from kconnect.log.storage.producer_snapshots import ProducerSnapshots
+from kconnect.log.storage.producer_state import ProducerStates
 from kconnect.log.storage.recovery import recover
 from kconnect.log.storage.segment import MAX_SEGMENT_BYTES, Segment
 
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kconnect.log.protocol.batch import BatchHeader
+    from kconnect.log.protocol.control import EndMarker
+    from kconnect.log.storage.transaction_index import AbortedTransaction
     from kconnect.log.topic_config import TopicConfig
 
 _LOG = logging.getLogger(__name__)
@@ -31,7 +36,7 @@ _INT64 = struct.Struct(">q")
 _INT32 = struct.Struct(">i")
 _BASE_OFFSET_AT, _LEADER_EPOCH_AT = 0, 12
 _MAX_RELATIVE_OFFSET = 0x7FFFFFFF
-_KEPT_SNAPSHOTS = 2
+_TRANSACTIONAL, _CONTROL = int(Attribute.TRANSACTIONAL), int(Attribute.CONTROL)
 _NEVER = 0x7FFFFFFFFFFFFFFF
 _TELL_AGAIN_SECONDS = 60.0
 
@@ -63,7 +68,7 @@ class Partition:
         "_flush_messages",
         "_on_dirty",
         "_segment_bytes",
-        "_snapshot_offset",
+        "_snapshots",
         "_told_full_at",
         "appended_bytes",
         "config",
@@ -97,7 +102,7 @@ class Partition:
         self.offline: str | None = None
         self.dirty = self._awaits_sync = False
         self.appended_bytes = 0
-        self._snapshot_offset = 0
+        self._snapshots = ProducerSnapshots(folder)
         self._told_full_at = -_TELL_AGAIN_SECONDS
         self.watchers: set[Callable[[], None]] = set()
         self._on_dirty = on_dirty
@@ -120,7 +125,7 @@ class Partition:
         except CorruptLogError as e:
             self.take_offline(
                 f"{e}. The partition {self.folder.name} stays offline: restore the file from a backup, or stop the "
-                f"broker and give up what is damaged by `python -m kconnect.log.repair "
+                f"broker and give up what is damaged by `kconnect broker repair "
                 f"--data {self.folder.parent} {self.folder.name}`"
             )
             return 0
@@ -158,8 +163,11 @@ class Partition:
 
     # Appending: the hot path of produce.
 
-    def append(self, batch: memoryview) -> tuple[int, int]:
+    def append(self, batch: memoryview, *, in_transaction: bool = False) -> tuple[int, int]:
         """Append exactly one batch as a client sent it, patched in place.
+
+        One of a transaction is refused unless `in_transaction` says that the coordinator knows of it: nothing would
+        ever end it.
 
         Returns its base offset, and the log's own time for it (-1 unless the topic asks for it). The batch of a
         repetition is not appended, and its first offset returned. Where the topic asks for
@@ -168,14 +176,28 @@ class Partition:
         """
         if self.offline is not None:
             self._refuse_offline()
-        size = len(batch)
         header = self._admission.check(batch)
+        transactional = header.attributes & _TRANSACTIONAL
+        if transactional and not in_transaction:
+            raise RequestError(
+                ErrorCode.INVALID_TXN_STATE, f"{self.topic}-{self.index} is not part of the producer's transaction"
+            )
         if header.producer_id >= 0:
             repeated = self.producers.check(
-                header.producer_id, header.producer_epoch, header.base_sequence, header.record_count
+                header.producer_id,
+                header.producer_epoch,
+                header.base_sequence,
+                header.record_count,
+                transactional=transactional != 0,
             )
             if repeated is not None:
                 return repeated.base_offset, -1
+        base_offset = self._write(batch, header)
+        return base_offset, header.max_timestamp if self._admission.gives_time else -1
+
+    def _write(self, batch: memoryview, header: BatchHeader) -> int:
+        """Put a batch that may be there at the end, patched in place; returns its base offset. Raises RequestError."""
+        size = len(batch)
         base_offset = self.log_end_offset
         last_offset = base_offset + header.last_offset_delta
         _INT64.pack_into(batch, _BASE_OFFSET_AT, base_offset)
@@ -190,7 +212,7 @@ class Partition:
         except OSError as e:
             raise self._unwritable(e) from e
         self._appended(header, base_offset, last_offset, size)
-        return base_offset, header.max_timestamp if self._admission.gives_time else -1
+        return base_offset
 
     def _unwritable(self, error: OSError) -> RequestError:
         """Clients try again without a word, so the log says it as well."""
@@ -202,7 +224,8 @@ class Partition:
 
     def _appended(self, header: BatchHeader, base_offset: int, last_offset: int, size: int) -> None:
         self.log_end_offset = last_offset + 1
-        if header.producer_id >= 0:
+        attributes = header.attributes
+        if header.producer_id >= 0 and not attributes & _CONTROL:
             self.producers.appended(
                 header.producer_id,
                 header.producer_epoch,
@@ -210,6 +233,7 @@ class Partition:
                 base_offset,
                 last_offset,
                 header.max_timestamp,
+                transactional=attributes & _TRANSACTIONAL != 0,
             )
         self.appended_bytes += size
         if not self.dirty:
@@ -219,26 +243,86 @@ class Partition:
         else:
             self.high_watermark = last_offset + 1
 
+    # Transactions.
+
+    def append_offsets(self, batch: memoryview) -> int:
+        """Append offsets that are committed in a transaction (KIP-98); returns the base offset. Raises RequestError.
+
+        The batch has a producer but no sequence: it comes from the group coordinator.
+        """
+        self._refuse_offline()
+        header = self._admission.check(batch)
+        self.producers.check_offsets(header.producer_id, header.producer_epoch)
+        return self._write(batch, header)
+
+    def append_end_marker(self, marker: EndMarker, producer_id: int, producer_epoch: int) -> int:
+        """Append the control batch that ends what a producer has open here; returns its offset.
+
+        Raises RequestError: INVALID_PRODUCER_EPOCH and TRANSACTION_COORDINATOR_FENCED where it comes from the past,
+        KAFKA_STORAGE_ERROR.
+        """
+        self._refuse_offline()
+        self.producers.check_end(producer_id, producer_epoch, marker.coordinator_epoch)
+        now = time.time_ns() // 1_000_000
+        batch = memoryview(
+            build_end_marker(marker, offset=0, timestamp=now, producer_id=producer_id, producer_epoch=producer_epoch)
+        )
+        offset = self._write(batch, read_header(batch))
+        aborted = self.producers.ended(
+            producer_id, producer_epoch, marker, offset=offset, timestamp=now, high_watermark=self.high_watermark
+        )
+        if aborted is not None:
+            self.segments[-1].transaction_index.append(aborted)
+        return offset
+
+    @property
+    def last_stable_offset(self) -> int:
+        """The first offset that readers of committed data do not see yet."""
+        stable = self.producers.last_stable_offset(self.high_watermark)
+        return max(stable, min(self.log_start_offset, self.high_watermark))
+
+    def read_committed(
+        self, offset: int, max_bytes: int, *, at_least_one: bool
+    ) -> tuple[bytes, list[AbortedTransaction]]:
+        """As `read`, below the last stable offset, and the aborted transactions that have data in it."""
+        records = self.read(offset, max_bytes, at_least_one=at_least_one, before=self.last_stable_offset)
+        return records, self._aborted_in(offset, records) if records else []
+
+    def _aborted_in(self, offset: int, records: bytes) -> list[AbortedTransaction]:
+        end = offset + 1
+        for header, _ in batches(memoryview(records), partial=True):
+            end = header.last_offset + 1
+        found = []
+        for segment in self.segments[self.segment_number(offset) :]:
+            for aborted in segment.transaction_index:
+                if aborted.last_offset >= offset and aborted.first_offset < end:
+                    found.append(aborted)
+                if aborted.last_stable_offset >= end:
+                    return found
+        return found
+
     def roll(self) -> Segment:
         """Seal the active segment and begin a new one. Raises OSError; the old one stays active then."""
         self.segments[-1].flush_indexes()
-        self._write_snapshot()
+        self._snapshots.save(self.log_end_offset, self.producers, checkpoint=False)
         segment = Segment.create(self.folder, self.log_end_offset, index_interval=self.config.index_interval_bytes)
         self.segments.append(segment)
         return segment
 
     # Reading: the hot path of fetch.
 
-    def read(self, offset: int, max_bytes: int, *, at_least_one: bool) -> bytes:
+    def read(self, offset: int, max_bytes: int, *, at_least_one: bool, before: int | None = None) -> bytes:
         """Whole or cut batches from the one that has `offset`, below the high watermark, from one segment.
+
+        `before` is another limit than that, a lower one.
 
         Empty where nothing fits or nothing is there; with `at_least_one` the first batch is given even if it
         is larger than `max_bytes`. Raises RequestError: OFFSET_OUT_OF_RANGE, CORRUPT_MESSAGE where the
         segment is damaged, KAFKA_STORAGE_ERROR where the disk fails.
         """
         self._refuse_offline()
-        high_watermark = self.high_watermark
-        if offset == high_watermark:
+        limit = self.high_watermark if before is None else before
+        if offset == limit:
             return b""
         if offset > self.log_end_offset or offset < self.log_start_offset:
             raise RequestError(
@@ -246,14 +330,14 @@ class Partition:
                 f"offset {offset} is outside of {self.log_start_offset}..{self.log_end_offset}",
             )
         try:
-            return self._read(offset, max_bytes, high_watermark, at_least_one=at_least_one)
+            return self._read(offset, max_bytes, limit, at_least_one=at_least_one)
         except OSError as e:
             raise RequestError(ErrorCode.KAFKA_STORAGE_ERROR, f"{self.folder} cannot be read: {e.strerror}") from e
         except CorruptLogError as e:
             _LOG.error("%s", e)
             raise RequestError(ErrorCode.CORRUPT_MESSAGE, str(e)) from e
 
-    def _read(self, offset: int, max_bytes: int, high_watermark: int, *, at_least_one: bool) -> bytes:
+    def _read(self, offset: int, max_bytes: int, limit: int, *, at_least_one: bool) -> bytes:
         segments = self.segments
         number = self.segment_number(offset)
         segment = segments[number]
@@ -265,8 +349,8 @@ class Partition:
             segment = segments[number]
             span = segment.locate(offset)
         end = segment.size
-        if high_watermark < self.log_end_offset:
-            hidden = segment.locate(high_watermark)
+        if limit < self.log_end_offset:
+            hidden = segment.locate(limit)
             end = hidden.position if hidden else end
         size = min(max_bytes, end - span.position)
         if size < span.size:
@@ -296,16 +380,9 @@ class Partition:
         if self.offline is None:
             try:
                 self.segments[-1].flush_indexes()
-                self._write_snapshot()
+                self._snapshots.save(self.log_end_offset, self.producers, checkpoint=True)
             except OSError as e:
                 _LOG.warning("%s: indexes and producers cannot be written down for now: %s", self.folder, e.strerror)
-
-    def _write_snapshot(self) -> None:
-        # Without any producers too: what is not in a snapshot is looked for in all of the log.
-        if self._snapshot_offset != self.log_end_offset:
-            write_snapshot(self.folder, self.log_end_offset, self.producers.snapshot())
-            drop_snapshots(self.folder, keep=_KEPT_SNAPSHOTS)
-            self._snapshot_offset = self.log_end_offset
 
     @property
     def needs_more_than_appending(self) -> bool:
@@ -327,7 +404,11 @@ class Partition:
         first = self.segment_number(self.recovery_point)
         descriptors: list[int] = []
         try:
-            descriptors.extend(os.dup(segment.fd) for segment in self.segments[first:])
+            for segment in self.segments[first:]:
+                descriptors.append(os.dup(segment.fd))
+                index = segment.transaction_index.open_unsynced()
+                if index is not None:
+                    descriptors.append(index)
             descriptors.append(os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC))
         except OSError:
             for fd in descriptors:

@@ -12,11 +12,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kconnect.log.errors import CorruptLogError
-from kconnect.log.storage.producer_state import ProducerStates, load_snapshot
+from kconnect.log.protocol.control import read_end_marker
+from kconnect.log.protocol.errors import ProtocolError
+from kconnect.log.protocol.records import read_records
+from kconnect.log.storage.producer_snapshots import load_snapshot
+from kconnect.log.storage.producer_state import ProducerStates
 from kconnect.log.storage.segment import Segment
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from kconnect.log.protocol.batch import BatchHeader
+    from kconnect.log.protocol.control import EndMarker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +57,7 @@ def recover(folder: Path, *, recovery_point: int, log_start_offset: int, index_i
                 segments.pop().delete()
             segments.append(Segment.create(folder, log_start_offset, index_interval=index_interval))
             end_offset = log_start_offset
-        producers = _recover_producers(folder, segments, end_offset)
+        producers = _recover_producers(folder, segments, end_offset, synced_end=min(end_offset, recovery_point))
     except BaseException:
         for segment in segments:
             segment.close()
@@ -90,7 +97,7 @@ def _check_tail(segment: Segment, recovery_point: int) -> tuple[int, int]:
         segment.rewind_indexes(start)
     end_offset, position = segment.base_offset, start
     try:
-        for position, header in segment.scan(start):
+        for position, header, _ in segment.scan(start):
             if header.base_offset < end_offset:
                 raise CorruptLogError(segment.path, position, f"offset {header.base_offset} comes after {end_offset}")
             end_offset = header.last_offset + 1
@@ -112,23 +119,57 @@ def _check_tail(segment: Segment, recovery_point: int) -> tuple[int, int]:
     return end_offset, 0
 
 
-def _recover_producers(folder: Path, segments: list[Segment], end_offset: int) -> ProducerStates:
-    """The newest snapshot, and what was appended since."""
-    snapshot_offset, producers = load_snapshot(folder, at_most=end_offset)
-    if snapshot_offset == end_offset:
-        return producers
+def _recover_producers(folder: Path, segments: list[Segment], end_offset: int, *, synced_end: int) -> ProducerStates:
+    """The newest snapshot of what was synced, and what was appended since; the transaction indexes likewise."""
+    if all([segment.transaction_index.load() for segment in segments]):
+        start, producers = load_snapshot(folder, at_most=synced_end)
+        if start == end_offset:
+            return producers
+    else:
+        start, producers = 0, ProducerStates()
     for number, segment in enumerate(segments):
-        if number + 1 < len(segments) and segments[number + 1].base_offset <= snapshot_offset:
-            continue
-        span = segment.locate(snapshot_offset)
-        for _, header in segment.walk(span.position if span else segment.size):
-            if header.producer_id >= 0:
-                producers.appended(
-                    header.producer_id,
-                    header.producer_epoch,
-                    header.base_sequence,
-                    header.base_offset,
-                    header.last_offset,
-                    header.max_timestamp,
-                )
+        if number + 1 == len(segments) or segments[number + 1].base_offset > start:
+            _replay(segment, start, producers)
     return producers
+
+
+def _replay(segment: Segment, start: int, producers: ProducerStates) -> None:
+    """Let `producers` and the segment's transaction index know of the batches from offset `start` on."""
+    known = list(segment.transaction_index)
+    aborted = [entry for entry in known if entry.last_offset < start]
+    span = segment.locate(start)
+    for position, header in segment.walk(span.position if span else segment.size):
+        if header.producer_id < 0:
+            continue
+        if not header.is_control:
+            producers.appended(
+                header.producer_id,
+                header.producer_epoch,
+                header.base_sequence,
+                header.base_offset,
+                header.last_offset,
+                header.max_timestamp,
+                transactional=header.is_transactional,
+            )
+        elif header.record_count:
+            marker = _read_marker(segment, position, header)
+            transaction = producers.ended(
+                header.producer_id,
+                header.producer_epoch,
+                marker,
+                offset=header.base_offset,
+                timestamp=header.max_timestamp,
+                high_watermark=header.base_offset + 1,
+            )
+            if transaction is not None:
+                aborted.append(transaction)
+    if aborted != known or not segment.transaction_index.is_sound:
+        segment.transaction_index.replace(aborted)
+
+
+def _read_marker(segment: Segment, position: int, header: BatchHeader) -> EndMarker:
+    try:
+        (record,) = read_records(header, segment.read(position, header.size))
+        return read_end_marker(record)
+    except (ProtocolError, ValueError) as e:
+        raise CorruptLogError(segment.path, position, f"no end of a transaction is in the control batch: {e}") from e

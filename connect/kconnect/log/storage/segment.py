@@ -1,4 +1,4 @@
-"""One segment: a log file of consecutive v2 batches, and its two indexes."""
+"""One segment: a log file of consecutive v2 batches, and its indexes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from kconnect.log.errors import CorruptLogError
 from kconnect.log.protocol.batch import HEADER, LENGTH_PREFIX, MAGIC, BatchHeader, checksum
+from kconnect.log.storage import segment_files
 from kconnect.log.storage.index import OffsetIndex, TimeIndex, last_position
+from kconnect.log.storage.transaction_index import TransactionIndex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +30,7 @@ class Span(NamedTuple):
 
 
 class Segment:
-    """Batches from `base_offset` on, in `<base_offset>.log`. Belongs to one thread.
+    """Batches from `base_offset` on, in `<base_offset>.log` and its `suffix`. Belongs to one thread.
 
     Every method that touches the file raises OSError; what finds broken framing raises CorruptLogError.
     """
@@ -38,17 +40,20 @@ class Segment:
         "_max_timestamp",
         "_max_timestamp_offset",
         "_offset_index",
+        "_suffix",
         "_time_index",
         "_unindexed_bytes",
         "base_offset",
         "fd",
         "path",
         "size",
+        "transaction_index",
     )
 
-    def __init__(self, folder: Path, base_offset: int, *, index_interval: int, create: bool) -> None:
+    def __init__(self, folder: Path, base_offset: int, *, index_interval: int, create: bool, suffix: str = "") -> None:
         self.base_offset = base_offset
-        self.path = folder / f"{base_offset:020d}.log"
+        self.path = segment_files.file_of(folder, base_offset, ".log", suffix)
+        self._suffix = suffix
         flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
         self.fd = os.open(self.path, flags, 0o600)
         self.size = os.fstat(self.fd).st_size
@@ -56,25 +61,31 @@ class Segment:
         self._unindexed_bytes = 0
         self._offset_index: OffsetIndex | None = None
         self._time_index: TimeIndex | None = None
+        self.transaction_index = TransactionIndex(self._transaction_index_path, base_offset)
         self._max_timestamp = self._max_timestamp_offset = -1
 
     @classmethod
-    def create(cls, folder: Path, base_offset: int, *, index_interval: int) -> Self:
+    def create(cls, folder: Path, base_offset: int, *, index_interval: int, suffix: str = "") -> Self:
         """A new, empty segment; what was left in files of that name is cut off."""
-        segment = cls(folder, base_offset, index_interval=index_interval, create=True)
+        segment = cls(folder, base_offset, index_interval=index_interval, create=True, suffix=suffix)
         segment._offset_index = OffsetIndex(segment._index_path, base_offset)
         segment._time_index = TimeIndex(segment._time_index_path, base_offset)
+        segment.transaction_index.replace([])
         if segment.size:
             segment.truncate(0, base_offset)
         return segment
 
     @property
     def _index_path(self) -> Path:
-        return self.path.with_suffix(".index")
+        return segment_files.file_of(self.path.parent, self.base_offset, ".index", self._suffix)
 
     @property
     def _time_index_path(self) -> Path:
-        return self.path.with_suffix(".timeindex")
+        return segment_files.file_of(self.path.parent, self.base_offset, ".timeindex", self._suffix)
+
+    @property
+    def _transaction_index_path(self) -> Path:
+        return segment_files.file_of(self.path.parent, self.base_offset, ".txnindex", self._suffix)
 
     def append(self, batch: memoryview | bytes, last_offset: int, max_timestamp: int) -> None:
         """Write one whole batch at the end. On OSError (a full disk) nothing of it stays."""
@@ -94,6 +105,14 @@ class Segment:
         except OSError:
             os.ftruncate(self.fd, position)
             raise
+
+    def write(self, batches: bytes) -> None:
+        """Write whole batches at the end, which are to be noted then. On OSError nothing of them stays."""
+        position, length = self.size, len(batches)
+        written = os.pwrite(self.fd, batches, position)
+        if written != length:
+            self._append_rest(memoryview(batches), position, written)
+        self.size = position + length
 
     def note(self, position: int, length: int, last_offset: int, max_timestamp: int) -> None:
         """Take up into the indexes, where it is due, a batch that lies at `position`."""
@@ -198,8 +217,8 @@ class Segment:
                 raise CorruptLogError(self.path, position, "the file ends within a batch header")
             position += at
 
-    def scan(self, position: int) -> Iterator[tuple[int, BatchHeader]]:
-        """As `walk`, with the checksum of every batch checked too."""
+    def scan(self, position: int) -> Iterator[tuple[int, BatchHeader, bytes]]:
+        """As `walk`, with the batches themselves, and the checksum of every one compared."""
         while position < self.size:
             chunk = os.pread(self.fd, min(_SCAN_CHUNK, self.size - position), position)
             at = 0
@@ -210,11 +229,12 @@ class Segment:
                     if at:
                         break
                     chunk = os.pread(self.fd, header.size, position)
-                if reason is None and checksum(chunk[at : at + header.size]) != header.crc:
+                batch = chunk[at : at + header.size]
+                if reason is None and checksum(batch) != header.crc:
                     reason = "the checksum of the batch is wrong"
                 if reason:
                     raise CorruptLogError(self.path, position + at, reason)
-                yield position + at, header
+                yield position + at, header, batch
                 at += header.size
             if at == 0:
                 raise CorruptLogError(self.path, position, "the file ends within a batch header")
@@ -230,6 +250,7 @@ class Segment:
         self.size = position
         self.offset_index.truncate(position)
         self.time_index.truncate(next_offset)
+        self.transaction_index.truncate(next_offset)
         self._max_timestamp, self._max_timestamp_offset = self.time_index.last
 
     def flush_indexes(self) -> None:
@@ -239,6 +260,16 @@ class Segment:
             self._time_index.flush()  # first: an entry of the offset index promises that times are known up to it
             self._offset_index.flush()
 
+    def sync(self) -> None:
+        """Make what the files hold survive a power loss; their names are the folder's."""
+        os.fsync(self.fd)
+        for path in (self._index_path, self._time_index_path, self._transaction_index_path):
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+
     def close(self) -> None:
         """Give the file back; the segment must not be used any more."""
         os.close(self.fd)
@@ -247,8 +278,12 @@ class Segment:
     def delete(self) -> None:
         """Close and remove the files."""
         self.close()
-        for path in (self.path, self._index_path, self._time_index_path):
-            path.unlink(missing_ok=True)
+        segment_files.remove(self.path.parent, self.base_offset)
+
+    def retire(self) -> None:
+        """Close the files and rename them: they are not of the log any more, and may be removed later."""
+        self.close()
+        segment_files.rename(self.path.parent, self.base_offset, "", segment_files.DELETED)
 
 
 def _framing_error(header: BatchHeader, available: int) -> str | None:

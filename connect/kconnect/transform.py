@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar
 
 from kconnect.config import Config, ConfigDef, config_class_of
-from kconnect.projection import Compiled, Projection
 from kconnect.record import SinkRecord, SourceRecord
 
 C = TypeVar("C", bound=Config)
@@ -47,28 +45,6 @@ class Transform(ABC, Generic[C]):
 
     def close(self) -> None:
         """Release what is held. May be called twice."""
-
-
-class ProjectedTransform(Transform[C]):
-    """A transform given by what it makes of a record's parts (`kconnect.projection`), once per shape of record.
-
-    Neighbours of this kind are compiled into one function, which builds each new record once. Drops no record."""
-
-    @abstractmethod
-    def project(self, projection: Projection) -> None:
-        """Change `projection` to what this transform makes of it. Called after `configure`, again for every shape."""
-
-    def apply(self, record: R) -> R | None:
-        return self.apply_batch([record])[0]
-
-    def apply_batch(self, records: Sequence[R]) -> list[R | None]:
-        results: list[R | None] = []
-        self._compiled.apply_into(records, results)
-        return results
-
-    @cached_property
-    def _compiled(self) -> Compiled[Any]:
-        return Compiled([self])
 
 
 class Predicate(ABC, Generic[C]):

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from kconnect import float32
 from kconnect.errors import DataError
-from kconnect.projector import project
 from kconnect.schema import (
     BOOLEAN_SCHEMA,
     DATE_SCHEMA,
@@ -29,6 +28,7 @@ from kconnect.schema import (
     Type,
 )
 from kconnect.schema_builder import SchemaBuilder
+from kconnect.schema_projector import project
 from kconnect.value_text import float_text, java_text, value_text
 from kconnect.values import convert, infer_schema, parse_string
 

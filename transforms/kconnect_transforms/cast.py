@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from kconnect.config import HIGH, MEDIUM, Config, ConfigError, key
 from kconnect.errors import DataError
-from kconnect.projection import Column, Kind, NotProjectableError, Projection, Side, require_fields
+from kconnect.recipe import Column, DependsOnRecordError, Kind, Recipe, Side, require_fields
+from kconnect.recipe_transform import RecipeTransform
 from kconnect.schema import Schema, Type
-from kconnect.transform import ProjectedTransform
 from kconnect.validators import Described
 from kconnect_transforms.casts import CASTABLE, Conversion, conversion, never_fails, unchanged
 from kconnect_transforms.sides import OnKey, OnValue
@@ -57,7 +57,7 @@ class CastConfig(Config):
     )
 
 
-class Cast(ProjectedTransform[CastConfig]):
+class Cast(RecipeTransform[CastConfig]):
     """Null keys and values stay null."""
 
     side: Side
@@ -68,44 +68,44 @@ class Cast(ProjectedTransform[CastConfig]):
         self._casts = {field: type_ for field, type_ in casts.items() if field is not None}
         self._replace_null = config.replace_null_with_default
 
-    def project(self, projection: Projection) -> None:
-        part = projection.part(self.side)
+    def amend(self, recipe: Recipe) -> None:
+        part = recipe.part(self.side)
         if part.kind is Kind.NULL:
             return
         if self._whole is not None:
             if part.kind is Kind.UNKNOWN:
-                raise NotProjectableError
-            self._project_whole(projection, part.schema, part.expression, self._whole)
+                raise DependsOnRecordError
+            self._amend_whole(recipe, part.schema, part.expression, self._whole)
             return
         require_fields(part, "casting fields")
         if part.schema is None:
-            target = projection.writable_map(self.side)
+            target = recipe.writable_map(self.side)
             for name, type_ in self._casts.items():
-                value = projection.local(f"{target}.get({name!r})")
-                projection.line(f"{target}[{name!r}] = {_convert(projection, name, None, type_, value)}")
+                value = recipe.local(f"{target}.get({name!r})")
+                recipe.line(f"{target}[{name!r}] = {_convert(recipe, name, None, type_, value)}")
             return
         if part.schema.default is not None:
             raise DataError("a struct whose schema has a default cannot be cast")
-        columns = projection.columns(self.side, replace_null=self._replace_null)
+        columns = recipe.columns(self.side, replace_null=self._replace_null)
         for name, column in columns.items():
             type_or_none = self._casts.get(name)
             if type_or_none is not None:
-                value = projection.local(column.expression)
-                converted = projection.local(_convert(projection, name, column.schema, type_or_none, value))
+                value = recipe.local(column.expression)
+                converted = recipe.local(_convert(recipe, name, column.schema, type_or_none, value))
                 columns[name] = Column(converted, _cast_schema(column.schema, type_or_none, name))
-        projection.set_struct(self.side, _cast_struct(part.schema, columns), columns)
+        recipe.set_struct(self.side, _cast_struct(part.schema, columns), columns)
 
-    def _project_whole(self, projection: Projection, schema: Schema | None, value: str, type_: Type) -> None:
-        converted = projection.local(_convert(projection, f"the {self.side}", schema, type_, value))
+    def _amend_whole(self, recipe: Recipe, schema: Schema | None, value: str, type_: Type) -> None:
+        converted = recipe.local(_convert(recipe, f"the {self.side}", schema, type_, value))
         if schema is None:
-            projection.set_value(self.side, None, converted)
+            recipe.set_value(self.side, None, converted)
             return
         cast = struct_basics(schema, type_)
         if schema.optional:
             cast = cast.replace(optional=True)
         if schema.default is not None:
             cast = cast.replace(default=conversion(schema, type_)(schema.default))
-        projection.set_value(self.side, cast, converted)
+        recipe.set_value(self.side, cast, converted)
 
 
 class CastKey(OnKey, Cast):
@@ -121,14 +121,14 @@ def struct_basics(schema: Schema, type_: Type) -> Schema:
     return Schema(type_, name=schema.name, version=schema.version, doc=schema.doc, parameters=schema.parameters)
 
 
-def _convert(projection: Projection, name: str, source: Schema | None, target: Type, value: str) -> str:
+def _convert(recipe: Recipe, name: str, source: Schema | None, target: Type, value: str) -> str:
     """The expression for the converted value of the local `value`; errors name what was converted."""
     convert = conversion(source, target)
     if convert is unchanged:
         return value
     if not (source is not None and never_fails(convert)):
         convert = _named(convert, name)
-    return f"None if {value} is None else {projection.constant(convert)}({value})"
+    return f"None if {value} is None else {recipe.constant(convert)}({value})"
 
 
 def _named(convert: Conversion, name: str) -> Conversion:

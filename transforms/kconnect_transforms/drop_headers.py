@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from kconnect.config import HIGH, Config, ValidList, key
-from kconnect.projection import Projection
+from kconnect.recipe import Recipe
+from kconnect.recipe_transform import RecipeTransform
 from kconnect.record import Header
-from kconnect.transform import ProjectedTransform
 
 
 class DropHeadersConfig(Config):
@@ -16,14 +16,14 @@ class DropHeadersConfig(Config):
     )
 
 
-class DropHeaders(ProjectedTransform[DropHeadersConfig]):
+class DropHeaders(RecipeTransform[DropHeadersConfig]):
     """Removes every header that has one of the keys."""
 
     def configure(self, config: DropHeadersConfig) -> None:
         self._keys = frozenset(config.headers)
 
-    def project(self, projection: Projection) -> None:
-        projection.headers = projection.local(f"{projection.constant(self._kept)}({projection.headers})")
+    def amend(self, recipe: Recipe) -> None:
+        recipe.headers = recipe.local(f"{recipe.constant(self._kept)}({recipe.headers})")
 
     def _kept(self, headers: tuple[Header, ...]) -> tuple[Header, ...]:
         return tuple(header for header in headers if header.key not in self._keys)

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from kconnect.config import HIGH, MEDIUM, Config, key
 from kconnect.errors import DataError
-from kconnect.projection import Kind, Projection, Side, require_fields
+from kconnect.recipe import Kind, Recipe, Side, require_fields
+from kconnect.recipe_transform import RecipeTransform
 from kconnect.schema import Schema
-from kconnect.transform import ProjectedTransform
 from kconnect.validators import CaseInsensitiveValidString
 from kconnect_transforms.field_path import V1, V2, field_at, parse_path, value_at
 from kconnect_transforms.sides import OnKey, OnValue
@@ -26,7 +26,7 @@ class ExtractFieldConfig(Config):
     )
 
 
-class ExtractField(ProjectedTransform[ExtractFieldConfig]):
+class ExtractField(RecipeTransform[ExtractFieldConfig]):
     """A null key or value stays null."""
 
     side: Side
@@ -36,43 +36,43 @@ class ExtractField(ProjectedTransform[ExtractFieldConfig]):
         self._path = parse_path(config.field, config.field_syntax_version)
         self._replace_null = config.replace_null_with_default
 
-    def project(self, projection: Projection) -> None:
-        part = projection.part(self.side)
+    def amend(self, recipe: Recipe) -> None:
+        part = recipe.part(self.side)
         if part.kind is not Kind.NULL:
             require_fields(part, "extracting a field")
             if not self._path:
                 raise DataError("the path to the field is empty")
         if part.schema is None:
             if part.kind is not Kind.NULL:
-                projection.set_value(self.side, None, self._read(projection, part.expression))
+                recipe.set_value(self.side, None, self._read(recipe, part.expression))
             return
         field = field_at(part.schema, self._path)
         if field is None:
             raise DataError(f"there is no field {self._text!r}")
         if part.kind is Kind.NULL:
-            projection.set_value(self.side, field.schema, "None")
+            recipe.set_value(self.side, field.schema, "None")
             return
-        expression = self._from_struct(projection, part.schema)
-        projection.set_value(self.side, field.schema, expression)
+        expression = self._from_struct(recipe, part.schema)
+        recipe.set_value(self.side, field.schema, expression)
 
-    def _from_struct(self, projection: Projection, schema: Schema) -> str:
+    def _from_struct(self, recipe: Recipe, schema: Schema) -> str:
         """The expression for the field; on the way to it, nulls of outer structs give way to defaults too."""
-        expression = projection.columns(self.side, replace_null=False)[self._path[0]].expression
+        expression = recipe.columns(self.side, replace_null=False)[self._path[0]].expression
         for depth, step in enumerate(self._path):
             field = schema.field(step)
             assert field is not None
             if depth:
-                expression = projection.local(f"None if {expression} is None else {expression}.get({step!r})")
+                expression = recipe.local(f"None if {expression} is None else {expression}.get({step!r})")
             if self._replace_null and field.schema.default is not None:
-                expression = projection.or_default(expression, field.schema)
+                expression = recipe.or_default(expression, field.schema)
             elif depth + 1 < len(self._path):
-                expression = projection.local(expression)
+                expression = recipe.local(expression)
             schema = field.schema
         return expression
 
-    def _read(self, projection: Projection, expression: str) -> str:
-        path = projection.constant(self._path)
-        return projection.local(f"{projection.constant(value_at)}({expression}, {path})")
+    def _read(self, recipe: Recipe, expression: str) -> str:
+        path = recipe.constant(self._path)
+        return recipe.local(f"{recipe.constant(value_at)}({expression}, {path})")
 
 
 class ExtractFieldKey(OnKey, ExtractField):

@@ -6,9 +6,9 @@ from typing import Any
 
 from kconnect.config import MEDIUM, Config, key
 from kconnect.errors import DataError
-from kconnect.projection import Column, Kind, Projection, Side, require_fields
+from kconnect.recipe import Column, Kind, Recipe, Side, require_fields
+from kconnect.recipe_transform import RecipeTransform
 from kconnect.schema import Schema, Type
-from kconnect.transform import ProjectedTransform
 from kconnect_transforms.sides import OnKey, OnValue
 from kconnect_transforms.structs import add_column, schemas, struct_like
 
@@ -20,7 +20,7 @@ class FlattenConfig(Config):
     delimiter: str = key(default=".", importance=MEDIUM, doc="What joins the names of outer and inner fields.")
 
 
-class Flatten(ProjectedTransform[FlattenConfig]):
+class Flatten(RecipeTransform[FlattenConfig]):
     """Null keys and values stay null. Lists stay as they are; so do maps that a schema describes: they are refused."""
 
     side: Side
@@ -28,22 +28,22 @@ class Flatten(ProjectedTransform[FlattenConfig]):
     def configure(self, config: FlattenConfig) -> None:
         self._delimiter = config.delimiter
 
-    def project(self, projection: Projection) -> None:
-        part = projection.part(self.side)
+    def amend(self, recipe: Recipe) -> None:
+        part = recipe.part(self.side)
         if part.kind is Kind.NULL:
             return
         require_fields(part, "flattening")
         if part.schema is None:
-            flat = projection.local(f"{projection.constant(self._flat_map)}({part.expression})")
-            projection.set_map(self.side, flat)
+            flat = recipe.local(f"{recipe.constant(self._flat_map)}({part.expression})")
+            recipe.set_map(self.side, flat)
             return
-        outermost = projection.columns(self.side, replace_null=False)
+        outermost = recipe.columns(self.side, replace_null=False)
         columns: dict[str, Column] = {}
-        self._add_columns(projection, columns, part.schema, "", _Outer(outermost, None, part.schema))
-        projection.set_struct(self.side, struct_like(part.schema, schemas(columns)), columns)
+        self._add_columns(recipe, columns, part.schema, "", _Outer(outermost, None, part.schema))
+        recipe.set_struct(self.side, struct_like(part.schema, schemas(columns)), columns)
 
     def _add_columns(
-        self, projection: Projection, columns: dict[str, Column], schema: Schema, prefix: str, outer: _Outer
+        self, recipe: Recipe, columns: dict[str, Column], schema: Schema, prefix: str, outer: _Outer
     ) -> None:
         for field in schema.fields:
             name = f"{prefix}{self._delimiter}{field.name}" if prefix else field.name
@@ -53,15 +53,15 @@ class Flatten(ProjectedTransform[FlattenConfig]):
             value = outer.read(field.name)
             optional = outer.optional or field.schema.optional
             if field.schema.type is Type.STRUCT:
-                nested = projection.local(value)
-                projection.line(f"if {nested} is None: {nested} = {projection.constant(_ABSENT)}")
+                nested = recipe.local(value)
+                recipe.line(f"if {nested} is None: {nested} = {recipe.constant(_ABSENT)}")
                 inner = _Outer(None, nested, field.schema, optional=optional, default=default)
-                self._add_columns(projection, columns, field.schema, name, inner)
+                self._add_columns(recipe, columns, field.schema, name, inner)
             elif field.schema.type is Type.MAP:
                 raise DataError(f"field {name!r} is a map: only structs can be flattened where there is a schema")
             else:
                 if field.schema.default is not None:
-                    value = outer.or_default(projection, value, field.schema)
+                    value = outer.or_default(recipe, value, field.schema)
                 add_column(columns, name, Column(value, _leaf(field.schema, optional, default)))
 
     def _flat_map(self, nested: dict[Any, Any]) -> dict[str, Any]:
@@ -110,13 +110,13 @@ class _Outer:
             return self._columns[name].expression
         return f"{self._local}.get({name!r})"
 
-    def or_default(self, projection: Projection, expression: str, schema: Schema) -> str:
+    def or_default(self, recipe: Recipe, expression: str, schema: Schema) -> str:
         """The local for a field's value, or its own default; fields of a struct that is null have none."""
         if self._local is None:
-            return projection.or_default(expression, schema)
-        value = projection.local(expression)
-        present = f"{self._local} is not {projection.constant(_ABSENT)}"
-        projection.line(f"if {value} is None and {present}: {value} = {projection.constant(schema.default)}")
+            return recipe.or_default(expression, schema)
+        value = recipe.local(expression)
+        present = f"{self._local} is not {recipe.constant(_ABSENT)}"
+        recipe.line(f"if {value} is None and {present}: {value} = {recipe.constant(schema.default)}")
         return value
 
 

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from kconnect.config import HIGH, MEDIUM, Config, ConfigError, key
 from kconnect.errors import DataError
-from kconnect.projection import Projection, Side, require_fields
+from kconnect.recipe import Recipe, Side, require_fields
+from kconnect.recipe_transform import RecipeTransform
 from kconnect.record import Header
-from kconnect.transform import ProjectedTransform
 from kconnect.validators import Described
 from kconnect_transforms.sides import OnKey, OnValue
 from kconnect_transforms.structs import schemas, struct_like
@@ -43,7 +43,7 @@ class HeaderFromConfig(Config):
             )
 
 
-class HeaderFrom(ProjectedTransform[HeaderFromConfig]):
+class HeaderFrom(RecipeTransform[HeaderFromConfig]):
     """Headers of the same keys stay."""
 
     side: Side
@@ -53,32 +53,32 @@ class HeaderFrom(ProjectedTransform[HeaderFromConfig]):
         self._moved = frozenset(config.fields) if config.operation == MOVE else frozenset()
         self._replace_null = config.replace_null_with_default
 
-    def project(self, projection: Projection) -> None:
-        part = projection.part(self.side)
+    def amend(self, recipe: Recipe) -> None:
+        part = recipe.part(self.side)
         require_fields(part, "making headers of fields")
-        header = projection.constant(Header)
+        header = recipe.constant(Header)
         if part.schema is None:
             made = [f"{header}({to!r}, None, {part.expression}.get({name!r}))" for name, to in self._headers]
-            self._add(projection, made)
+            self._add(recipe, made)
             if self._moved:
-                target = projection.writable_map(self.side)
+                target = recipe.writable_map(self.side)
                 for name in self._moved:
-                    projection.line(f"{target}.pop({name!r}, None)")
+                    recipe.line(f"{target}.pop({name!r}, None)")
             return
-        columns = projection.columns(self.side, replace_null=self._replace_null)
+        columns = recipe.columns(self.side, replace_null=self._replace_null)
         made = []
         for name, to in self._headers:
             if name not in columns:
                 raise DataError(f"there is no field {name!r} to make a header of")
-            schema = projection.constant(columns[name].schema)
+            schema = recipe.constant(columns[name].schema)
             made.append(f"{header}({to!r}, {schema}, {columns[name].expression})")
-        self._add(projection, made)
+        self._add(recipe, made)
         if self._moved:
             kept = {name: column for name, column in columns.items() if name not in self._moved}
-            projection.set_struct(self.side, struct_like(part.schema, schemas(kept)), kept)
+            recipe.set_struct(self.side, struct_like(part.schema, schemas(kept)), kept)
 
-    def _add(self, projection: Projection, made: list[str]) -> None:
-        projection.headers = projection.local(f"(*{projection.headers}, {', '.join(made)})")
+    def _add(self, recipe: Recipe, made: list[str]) -> None:
+        recipe.headers = recipe.local(f"(*{recipe.headers}, {', '.join(made)})")
 
 
 class HeaderFromKey(OnKey, HeaderFrom):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from kconnect.config import MEDIUM, Config, key
 from kconnect.errors import DataError
-from kconnect.projection import Column, Kind, NotProjectableError, Projection, Side
+from kconnect.recipe import Column, DependsOnRecordError, Kind, Recipe, Side
+from kconnect.recipe_transform import RecipeTransform
 from kconnect.schema import Schema, Type
-from kconnect.transform import ProjectedTransform
 from kconnect_transforms.sides import OnKey, OnValue
 
 
@@ -14,7 +14,7 @@ class HoistFieldConfig(Config):
     field: str = key(importance=MEDIUM, doc="The name of the one field.")
 
 
-class HoistField(ProjectedTransform[HoistFieldConfig]):
+class HoistField(RecipeTransform[HoistFieldConfig]):
     """Null is wrapped too, where the schema allows it."""
 
     side: Side
@@ -22,19 +22,19 @@ class HoistField(ProjectedTransform[HoistFieldConfig]):
     def configure(self, config: HoistFieldConfig) -> None:
         self._field = config.field
 
-    def project(self, projection: Projection) -> None:
-        part = projection.part(self.side)
+    def amend(self, recipe: Recipe) -> None:
+        part = recipe.part(self.side)
         if part.kind is Kind.UNKNOWN:
-            raise NotProjectableError
+            raise DependsOnRecordError
         schema = part.schema
         if schema is None:
-            projection.set_map(self.side, projection.local(f"{{{self._field!r}: {part.expression}}}"))
+            recipe.set_map(self.side, recipe.local(f"{{{self._field!r}: {part.expression}}}"))
             return
         if part.kind is Kind.NULL and not schema.optional:
             raise DataError(f"the {self.side} is null, but its schema does not allow that in field {self._field!r}")
-        column = Column(projection.local(part.expression), schema)
+        column = Column(recipe.local(part.expression), schema)
         hoisted = Schema(Type.STRUCT, fields={self._field: schema})
-        projection.set_struct(self.side, hoisted, {self._field: column})
+        recipe.set_struct(self.side, hoisted, {self._field: column})
 
 
 class HoistFieldKey(OnKey, HoistField):

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from kconnect.config import MEDIUM, Config, ConfigError, key
 from kconnect.errors import DataError
-from kconnect.projection import Column, Kind, Projection, Side, require_fields
+from kconnect.recipe import Column, Kind, Recipe, Side, require_fields
+from kconnect.recipe_transform import RecipeTransform
 from kconnect.record import SinkRecord
 from kconnect.schema import INT32_SCHEMA, INT64_SCHEMA, STRING_SCHEMA, TIMESTAMP_SCHEMA, Schema, Type
-from kconnect.transform import ProjectedTransform
 from kconnect_transforms.sides import OnKey, OnValue
 from kconnect_transforms.structs import add_column, schemas, struct_like
 
@@ -75,7 +75,7 @@ class _Insertion(NamedTuple):
         return required.replace(optional=True) if self.optional else required
 
 
-class InsertField(ProjectedTransform[InsertFieldConfig]):
+class InsertField(RecipeTransform[InsertFieldConfig]):
     """Null keys and values stay null."""
 
     side: Side
@@ -89,24 +89,24 @@ class InsertField(ProjectedTransform[InsertFieldConfig]):
         self._static_value = config.static_value
         self._replace_null = config.replace_null_with_default
 
-    def project(self, projection: Projection) -> None:
-        part = projection.part(self.side)
+    def amend(self, recipe: Recipe) -> None:
+        part = recipe.part(self.side)
         if part.kind is Kind.NULL:
             return
         require_fields(part, "inserting fields")
         if part.schema is None:
-            target = projection.writable_map(self.side)
-            for name, column in self._columns(projection, as_instant=False):
+            target = recipe.writable_map(self.side)
+            for name, column in self._columns(recipe, as_instant=False):
                 known = column.schema.type is Type.STRING  # a partition or timestamp may be left open
                 condition = "" if known else f"if {column.expression} is not None: "
-                projection.line(f"{condition}{target}[{name!r}] = {column.expression}")
+                recipe.line(f"{condition}{target}[{name!r}] = {column.expression}")
             return
-        columns = projection.columns(self.side, replace_null=self._replace_null)
-        for name, column in self._columns(projection, as_instant=True):
+        columns = recipe.columns(self.side, replace_null=self._replace_null)
+        for name, column in self._columns(recipe, as_instant=True):
             add_column(columns, name, column)
-        projection.set_struct(self.side, struct_like(part.schema, schemas(columns)), columns)
+        recipe.set_struct(self.side, struct_like(part.schema, schemas(columns)), columns)
 
-    def _columns(self, projection: Projection, *, as_instant: bool) -> list[tuple[str, Column]]:
+    def _columns(self, recipe: Recipe, *, as_instant: bool) -> list[tuple[str, Column]]:
         """What is inserted, in Kafka's order. Maps hold a timestamp as milliseconds, structs as an instant."""
         columns: list[tuple[str, Column]] = []
 
@@ -114,20 +114,20 @@ class InsertField(ProjectedTransform[InsertFieldConfig]):
             columns.append((insertion.field, Column(expression, insertion.schema(schema))))
 
         if self._topic is not None:
-            insert(self._topic, projection.topic, STRING_SCHEMA)
+            insert(self._topic, recipe.topic, STRING_SCHEMA)
         if self._partition is not None:
-            insert(self._partition, projection.partition, INT32_SCHEMA)
+            insert(self._partition, recipe.partition, INT32_SCHEMA)
         if self._offset is not None:
-            if not issubclass(projection.record_class, SinkRecord):
+            if not issubclass(recipe.record_class, SinkRecord):
                 raise DataError("offset.field: only records that a sink reads have an offset")
             insert(self._offset, "record.offset", INT64_SCHEMA)
         if self._timestamp is not None:
-            expression = projection.timestamp
+            expression = recipe.timestamp
             if as_instant:
-                expression = projection.local(f"{projection.constant(_instant)}({expression})")
+                expression = recipe.local(f"{recipe.constant(_instant)}({expression})")
             insert(self._timestamp, expression, TIMESTAMP_SCHEMA)
         if self._static is not None:
-            insert(self._static, projection.constant(self._static_value), STRING_SCHEMA)
+            insert(self._static, recipe.constant(self._static_value), STRING_SCHEMA)
         return columns
 
 

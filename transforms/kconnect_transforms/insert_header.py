@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from kconnect.config import HIGH, Config, key
-from kconnect.projection import Projection
+from kconnect.recipe import Recipe
+from kconnect.recipe_transform import RecipeTransform
 from kconnect.record import Header
-from kconnect.transform import ProjectedTransform
 from kconnect.validators import NonNullValidator
 from kconnect.values import parse_string
 
@@ -21,12 +21,12 @@ class InsertHeaderConfig(Config):
     )
 
 
-class InsertHeader(ProjectedTransform[InsertHeaderConfig]):
+class InsertHeader(RecipeTransform[InsertHeaderConfig]):
     """Headers of the same key stay."""
 
     def configure(self, config: InsertHeaderConfig) -> None:
         schema, value = parse_string(config.value_literal)
         self._added = Header(config.header, schema, value)
 
-    def project(self, projection: Projection) -> None:
-        projection.headers = projection.local(f"(*{projection.headers}, {projection.constant(self._added)})")
+    def amend(self, recipe: Recipe) -> None:
+        recipe.headers = recipe.local(f"(*{recipe.headers}, {recipe.constant(self._added)})")

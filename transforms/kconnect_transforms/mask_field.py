@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from kconnect.config import HIGH, LOW, MEDIUM, Config, NonEmptyString, ValidList, key
 from kconnect.errors import DataError
-from kconnect.projection import Column, Projection, Side, require_fields
+from kconnect.recipe import Column, Recipe, Side, require_fields
+from kconnect.recipe_transform import RecipeTransform
 from kconnect.schema import FLOAT64_SCHEMA, INT64_SCHEMA, Schema, Type
-from kconnect.transform import ProjectedTransform
 from kconnect.values import convert
 from kconnect_transforms.casts import INTEGER_BITS
 from kconnect_transforms.sides import OnKey, OnValue
@@ -40,7 +40,7 @@ class MaskFieldConfig(Config):
     )
 
 
-class MaskField(ProjectedTransform[MaskFieldConfig]):
+class MaskField(RecipeTransform[MaskFieldConfig]):
     """Fields that are null stay null; a key or value that is null is an error."""
 
     side: Side
@@ -50,25 +50,25 @@ class MaskField(ProjectedTransform[MaskFieldConfig]):
         self._replacement = config.replacement
         self._replace_null = config.replace_null_with_default
 
-    def project(self, projection: Projection) -> None:
-        part = projection.part(self.side)
+    def amend(self, recipe: Recipe) -> None:
+        part = recipe.part(self.side)
         require_fields(part, "masking fields")
         if part.schema is None:
-            target = projection.writable_map(self.side)
+            target = recipe.writable_map(self.side)
             for name in sorted(self._fields):
                 value = f"{target}.get({name!r})"
-                projection.line(f"{target}[{name!r}] = {self._masked(projection, name, None, value)}")
+                recipe.line(f"{target}[{name!r}] = {self._masked(recipe, name, None, value)}")
             return
-        columns = projection.columns(self.side, replace_null=self._replace_null)
+        columns = recipe.columns(self.side, replace_null=self._replace_null)
         for name, column in columns.items():
             if name in self._fields:
-                masked = projection.local(self._masked(projection, name, column.schema, column.expression))
+                masked = recipe.local(self._masked(recipe, name, column.schema, column.expression))
                 columns[name] = Column(masked, column.schema)
-        projection.set_struct(self.side, part.schema, columns)
+        recipe.set_struct(self.side, part.schema, columns)
 
-    def _masked(self, projection: Projection, name: str, schema: Schema | None, value: str) -> str:
-        mask = projection.constant(self._mask)
-        return f"{mask}({name!r}, {projection.constant(schema)}, {value})"
+    def _masked(self, recipe: Recipe, name: str, schema: Schema | None, value: str) -> str:
+        mask = recipe.constant(self._mask)
+        return f"{mask}({name!r}, {recipe.constant(schema)}, {value})"
 
     def _mask(self, name: str, schema: Schema | None, value: Any) -> Any:
         if value is None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kconnect.config import HIGH, Config, key
 from kconnect.java_regex import JavaPattern, valid_regex
-from kconnect.projection import Projection
-from kconnect.transform import ProjectedTransform
+from kconnect.recipe import Recipe
+from kconnect.recipe_transform import RecipeTransform
 
 
 class RegexRouterConfig(Config):
@@ -15,7 +15,7 @@ class RegexRouterConfig(Config):
     )
 
 
-class RegexRouter(ProjectedTransform[RegexRouterConfig]):
+class RegexRouter(RecipeTransform[RegexRouterConfig]):
     """Topics that do not match stay as they are."""
 
     def configure(self, config: RegexRouterConfig) -> None:
@@ -23,8 +23,8 @@ class RegexRouter(ProjectedTransform[RegexRouterConfig]):
         self._replacement = config.replacement
         self._routes: dict[str, str] = {}
 
-    def project(self, projection: Projection) -> None:
-        projection.topic = projection.local(f"{projection.constant(self._route)}({projection.topic})")
+    def amend(self, recipe: Recipe) -> None:
+        recipe.topic = recipe.local(f"{recipe.constant(self._route)}({recipe.topic})")
 
     def _route(self, topic: str) -> str:
         """The topic to send to, remembered: there are few."""

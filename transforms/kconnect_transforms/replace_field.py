@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from kconnect.config import MEDIUM, Config, ConfigError, ValidList, key
-from kconnect.projection import Column, Kind, Projection, Side, require_fields
-from kconnect.transform import ProjectedTransform
+from kconnect.recipe import Column, Kind, Recipe, Side, require_fields
+from kconnect.recipe_transform import RecipeTransform
 from kconnect.validators import Described
 from kconnect_transforms.sides import OnKey, OnValue
 from kconnect_transforms.structs import add_column, schemas, struct_like
@@ -44,7 +44,7 @@ class ReplaceFieldConfig(Config):
     )
 
 
-class ReplaceField(ProjectedTransform[ReplaceFieldConfig]):
+class ReplaceField(RecipeTransform[ReplaceFieldConfig]):
     """Null keys and values stay null."""
 
     side: Side
@@ -55,35 +55,35 @@ class ReplaceField(ProjectedTransform[ReplaceFieldConfig]):
         self._renames = parse_renames(config.renames)
         self._replace_null = config.replace_null_with_default
 
-    def project(self, projection: Projection) -> None:
-        part = projection.part(self.side)
+    def amend(self, recipe: Recipe) -> None:
+        part = recipe.part(self.side)
         if part.kind is Kind.NULL:
             return
         require_fields(part, "replacing fields")
         if part.schema is None:
-            self._project_map(projection)
+            self._amend_map(recipe)
             return
         columns: dict[str, Column] = {}
-        for name, column in projection.columns(self.side, replace_null=self._replace_null).items():
+        for name, column in recipe.columns(self.side, replace_null=self._replace_null).items():
             if self._keeps(name):
                 add_column(columns, self._renames.get(name, name), column)
-        projection.set_struct(self.side, struct_like(part.schema, schemas(columns)), columns)
+        recipe.set_struct(self.side, struct_like(part.schema, schemas(columns)), columns)
 
     def _keeps(self, name: str) -> bool:
         return name not in self._exclude and (not self._include or name in self._include)
 
-    def _project_map(self, projection: Projection) -> None:
+    def _amend_map(self, recipe: Recipe) -> None:
         if not (self._include or self._renames):
-            target = projection.writable_map(self.side)
+            target = recipe.writable_map(self.side)
             for name in self._exclude:
-                projection.line(f"{target}.pop({name!r}, None)")
+                recipe.line(f"{target}.pop({name!r}, None)")
             return
-        new_name = f"{projection.constant(self._renames)}.get(name, name)" if self._renames else "name"
-        kept = f"name not in {projection.constant(self._exclude)}"
+        new_name = f"{recipe.constant(self._renames)}.get(name, name)" if self._renames else "name"
+        kept = f"name not in {recipe.constant(self._exclude)}"
         if self._include:
-            kept += f" and name in {projection.constant(self._include)}"
-        items = f"{projection.part(self.side).expression}.items()"
-        projection.set_map(self.side, projection.local(f"{{{new_name}: value for name, value in {items} if {kept}}}"))
+            kept += f" and name in {recipe.constant(self._include)}"
+        items = f"{recipe.part(self.side).expression}.items()"
+        recipe.set_map(self.side, recipe.local(f"{{{new_name}: value for name, value in {items} if {kept}}}"))
 
 
 class ReplaceFieldKey(OnKey, ReplaceField):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from kconnect.config import HIGH, MEDIUM, Config, ConfigError, key
 from kconnect.errors import DataError
-from kconnect.projection import Kind, NotProjectableError, Projection, Side
+from kconnect.recipe import DependsOnRecordError, Kind, Recipe, Side
+from kconnect.recipe_transform import RecipeTransform
 from kconnect.schema import Type
-from kconnect.transform import ProjectedTransform
 from kconnect_transforms.sides import OnKey, OnValue
 
 
@@ -24,7 +24,7 @@ class SetSchemaMetadataConfig(Config):
             raise ConfigError("there is nothing to set", suggestion="set schema.name, schema.version or both")
 
 
-class SetSchemaMetadata(ProjectedTransform[SetSchemaMetadataConfig]):
+class SetSchemaMetadata(RecipeTransform[SetSchemaMetadataConfig]):
     """A null without a schema stays as it is."""
 
     side: Side
@@ -37,10 +37,10 @@ class SetSchemaMetadata(ProjectedTransform[SetSchemaMetadataConfig]):
             self._changes["version"] = config.schema_version
         self._replace_null = config.replace_null_with_default
 
-    def project(self, projection: Projection) -> None:
-        part = projection.part(self.side)
+    def amend(self, recipe: Recipe) -> None:
+        part = recipe.part(self.side)
         if part.kind is Kind.UNKNOWN:
-            raise NotProjectableError
+            raise DependsOnRecordError
         if part.schema is None:
             if part.kind is Kind.NULL:
                 return
@@ -51,10 +51,10 @@ class SetSchemaMetadata(ProjectedTransform[SetSchemaMetadataConfig]):
             )
         changed = part.schema.replace(**self._changes)
         if part.kind is Kind.STRUCT:
-            columns = projection.columns(self.side, replace_null=self._replace_null)
-            projection.set_struct(self.side, changed, columns)
+            columns = recipe.columns(self.side, replace_null=self._replace_null)
+            recipe.set_struct(self.side, changed, columns)
         else:
-            projection.set_schema(self.side, changed)
+            recipe.set_schema(self.side, changed)
 
 
 class SetSchemaMetadataKey(OnKey, SetSchemaMetadata):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from kconnect.projection import Side
+from kconnect.recipe import Side
 
 
 class OnKey:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kconnect.errors import DataError
-from kconnect.projection import Column
+from kconnect.recipe import Column
 from kconnect.schema import Schema, Type
 
 

@@ -9,7 +9,8 @@ from typing import Any, Literal, TypeAlias
 from kconnect.config import HIGH, LOW, MEDIUM, Config, ConfigError, key
 from kconnect.errors import DataError
 from kconnect.logical import date_of, epoch_days, epoch_millis, millis_of_day, time_of, timestamp_of
-from kconnect.projection import Column, Kind, NotProjectableError, Projection, Side, require_fields
+from kconnect.recipe import Column, DependsOnRecordError, Kind, Recipe, Side, require_fields
+from kconnect.recipe_transform import RecipeTransform
 from kconnect.schema import (
     DATE_NAME,
     DATE_SCHEMA,
@@ -22,7 +23,6 @@ from kconnect.schema import (
     Schema,
     Type,
 )
-from kconnect.transform import ProjectedTransform
 from kconnect_transforms.date_format import DateFormat
 from kconnect_transforms.java_calendar import MILLIS_PER_DAY
 from kconnect_transforms.sides import OnKey, OnValue
@@ -60,7 +60,7 @@ class TimestampConverterConfig(Config):
             raise ConfigError("a text needs a format", key="format", suggestion="such as yyyy-MM-dd HH:mm:ss.SSS")
 
 
-class TimestampConverter(ProjectedTransform[TimestampConverterConfig]):
+class TimestampConverter(RecipeTransform[TimestampConverterConfig]):
     """Null stays null."""
 
     side: Side
@@ -75,32 +75,32 @@ class TimestampConverter(ProjectedTransform[TimestampConverterConfig]):
         except ConfigError as error:
             raise ConfigError(error.reason, key="format", value=config.format, suggestion=error.suggestion) from error
 
-    def project(self, projection: Projection) -> None:
-        part = projection.part(self.side)
+    def amend(self, recipe: Recipe) -> None:
+        part = recipe.part(self.side)
         if part.kind is Kind.UNKNOWN:
-            raise NotProjectableError
+            raise DependsOnRecordError
         if not self._field:
-            self._project_whole(projection, part.schema, part.expression)
+            self._amend_whole(recipe, part.schema, part.expression)
         elif part.kind is Kind.NULL:
             if part.schema is not None:
-                projection.set_schema(self.side, self._struct(part.schema))
+                recipe.set_schema(self.side, self._struct(part.schema))
         elif part.schema is None:
             require_fields(part, "converting a timestamp")
-            target = projection.writable_map(self.side)
+            target = recipe.writable_map(self.side)
             value = f"{target}.get({self._field!r})"
-            projection.line(f"{target}[{self._field!r}] = {self._converted(projection, None, value)}")
+            recipe.line(f"{target}[{self._field!r}] = {self._converted(recipe, None, value)}")
         else:
             require_fields(part, "converting a timestamp")
-            columns = projection.columns(self.side, replace_null=self._replace_null)
+            columns = recipe.columns(self.side, replace_null=self._replace_null)
             column = columns.get(self._field)
             if column is not None:
-                converted = projection.local(self._converted(projection, column.schema, column.expression))
+                converted = recipe.local(self._converted(recipe, column.schema, column.expression))
                 columns[self._field] = Column(converted, self._schema(column.schema))
-            projection.set_struct(self.side, self._struct(part.schema), columns)
+            recipe.set_struct(self.side, self._struct(part.schema), columns)
 
-    def _project_whole(self, projection: Projection, schema: Schema | None, value: str) -> None:
-        converted = projection.local(self._converted(projection, schema, value))
-        projection.set_value(self.side, None if schema is None else self._schema(schema), converted)
+    def _amend_whole(self, recipe: Recipe, schema: Schema | None, value: str) -> None:
+        converted = recipe.local(self._converted(recipe, schema, value))
+        recipe.set_value(self.side, None if schema is None else self._schema(schema), converted)
 
     def _schema(self, source: Schema) -> Schema:
         return _SCHEMAS[self._target].replace(optional=source.optional)
@@ -119,8 +119,8 @@ class TimestampConverter(ProjectedTransform[TimestampConverterConfig]):
             default[self._field] = self._conversion(converted.schema)(default.get(self._field))
         return struct.replace(default=default)
 
-    def _converted(self, projection: Projection, schema: Schema | None, value: str) -> str:
-        return f"{projection.constant(self._conversion(schema))}({value})"
+    def _converted(self, recipe: Recipe, schema: Schema | None, value: str) -> str:
+        return f"{recipe.constant(self._conversion(schema))}({value})"
 
     def _conversion(self, schema: Schema | None) -> Callable[[Any], Any]:
         """How values of `schema` become the target. Raises DataError for one that holds no instants."""

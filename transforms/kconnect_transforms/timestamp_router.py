@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kconnect.config import HIGH, Config, ConfigError, key
 from kconnect.errors import DataError
-from kconnect.projection import Projection
-from kconnect.transform import ProjectedTransform
+from kconnect.recipe import Recipe
+from kconnect.recipe_transform import RecipeTransform
 from kconnect_transforms.date_format import DateFormat
 
 
@@ -22,7 +22,7 @@ class TimestampRouterConfig(Config):
     )
 
 
-class TimestampRouter(ProjectedTransform[TimestampRouterConfig]):
+class TimestampRouter(RecipeTransform[TimestampRouterConfig]):
     """A record without a timestamp is an error."""
 
     def configure(self, config: TimestampRouterConfig) -> None:
@@ -34,9 +34,9 @@ class TimestampRouter(ProjectedTransform[TimestampRouterConfig]):
                 error.reason, key="timestamp.format", value=config.timestamp_format, suggestion=error.suggestion
             ) from error
 
-    def project(self, projection: Projection) -> None:
-        route = projection.constant(self._route)
-        projection.topic = projection.local(f"{route}({projection.topic}, {projection.timestamp})")
+    def amend(self, recipe: Recipe) -> None:
+        route = recipe.constant(self._route)
+        recipe.topic = recipe.local(f"{route}({recipe.topic}, {recipe.timestamp})")
 
     def _route(self, topic: str, timestamp: int | None) -> str:
         if timestamp is None:

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from kconnect.config import HIGH, MEDIUM, Config, ValidList, key
 from kconnect.errors import DataError
-from kconnect.projection import Column, Projection, require_fields
+from kconnect.recipe import Column, Recipe, require_fields
+from kconnect.recipe_transform import RecipeTransform
 from kconnect.schema import Schema, Type
-from kconnect.transform import ProjectedTransform
 from kconnect_transforms.structs import schemas
 
 
@@ -21,28 +21,28 @@ class ValueToKeyConfig(Config):
     )
 
 
-class ValueToKey(ProjectedTransform[ValueToKeyConfig]):
+class ValueToKey(RecipeTransform[ValueToKeyConfig]):
     """The key becomes a struct, or a map where the value has no schema; the value stays as it is."""
 
     def configure(self, config: ValueToKeyConfig) -> None:
         self._fields = tuple(config.fields)
         self._replace_null = config.replace_null_with_default
 
-    def project(self, projection: Projection) -> None:
-        part = projection.part("value")
+    def amend(self, recipe: Recipe) -> None:
+        part = recipe.part("value")
         require_fields(part, "making a key of the value's fields")
         if part.schema is None:
-            get = projection.local(f"{part.expression}.get")
+            get = recipe.local(f"{part.expression}.get")
             items = ", ".join(f"{name!r}: {get}({name!r})" for name in self._fields)
-            projection.set_map("key", projection.local(f"{{{items}}}"))
+            recipe.set_map("key", recipe.local(f"{{{items}}}"))
             return
         columns: dict[str, Column] = {}
-        available = projection.columns("value", replace_null=False)
+        available = recipe.columns("value", replace_null=False)
         for name in self._fields:
             if name not in available:
                 raise DataError(f"the value has no field {name!r} to make a key of")
             expression, schema = available[name]
             if self._replace_null and schema.default is not None:
-                expression = projection.or_default(expression, schema)
+                expression = recipe.or_default(expression, schema)
             columns[name] = Column(expression, schema)
-        projection.set_struct("key", Schema(Type.STRUCT, fields=schemas(columns)), columns)
+        recipe.set_struct("key", Schema(Type.STRUCT, fields=schemas(columns)), columns)

@@ -6,7 +6,7 @@ from typing import Any
 
 from golden import decode
 from golden.case import Case
-from kconnect.projector import project
+from kconnect.schema_projector import project
 
 
 def built(case: Case) -> bool:

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from golden.compare import same
+from kconnect.compiled_rows import CompiledRows
 from kconnect.config import Config
 from kconnect.errors import ConfigError, ConnectError, DataError, RetriableError
 from kconnect.plugin import Plugin
 from kconnect.plugins import Plugins
 from kconnect.record import Header, RowBatch, SinkRecord, SourceRecord
-from kconnect.row_projection import CompiledRows
 from kconnect.schema import INT32_SCHEMA, INT64_SCHEMA, OPTIONAL_FLOAT64_SCHEMA, OPTIONAL_STRING_SCHEMA, STRING_SCHEMA
 from kconnect.schema_builder import SchemaBuilder
 from kconnect.transform import Transform

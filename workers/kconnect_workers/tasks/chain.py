@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, Protocol, TypeVar
 
+from kconnect.compiled_rows import CompiledRows
 from kconnect.errors import ConfigError, ConnectError, DataError, RetriableError
 from kconnect.plugin import PluginKind
 from kconnect.plugins import Plugins
-from kconnect.projection import Compiled
+from kconnect.recipe_transform import CompiledTransforms, RecipeTransform
 from kconnect.record import RowBatch, SinkRecord, SourceRecord
-from kconnect.row_projection import CompiledRows
-from kconnect.transform import Predicate, ProjectedTransform, Transform
+from kconnect.transform import Predicate, Transform
 from kconnect_workers.tasks.transform_config import StageConfig, stage_configs
 
 R = TypeVar("R", SourceRecord, SinkRecord)
@@ -30,9 +30,9 @@ class TransformationStage:
         self._negate = negate
 
     @property
-    def is_projected(self) -> bool:
+    def is_compiled(self) -> bool:
         """Whether it can be compiled together with its neighbours."""
-        return self._predicate is None and isinstance(self.transform, ProjectedTransform)
+        return self._predicate is None and isinstance(self.transform, RecipeTransform)
 
     def apply(self, record: R) -> R | None:
         if self._predicate is not None and self._predicate.test(record) is self._negate:
@@ -70,9 +70,9 @@ class TransformationChain:
     def __init__(self, stages: Sequence[TransformationStage]) -> None:
         self.stages = tuple(stages)
         self._steps: list[_Step] = []
-        for projected, run in groupby(self.stages, key=lambda stage: stage.is_projected):
+        for compiled, run in groupby(self.stages, key=lambda stage: stage.is_compiled):
             neighbours = list(run)
-            self._steps += [_CompiledRun(neighbours)] if projected else neighbours
+            self._steps += [_CompiledRun(neighbours)] if compiled else neighbours
         first = self._steps[0] if self._steps else None
         self._rows = CompiledRows(first.transforms if isinstance(first, _CompiledRun) else ())
         self._after_rows = self._steps[1:] if isinstance(first, _CompiledRun) else self._steps
@@ -137,8 +137,8 @@ class _Step(Protocol):
 class _CompiledRun:
     def __init__(self, stages: Sequence[TransformationStage]) -> None:
         transforms = [stage.transform for stage in stages]
-        self.transforms = [transform for transform in transforms if isinstance(transform, ProjectedTransform)]
-        self._compiled: Compiled[Any] = Compiled(self.transforms)
+        self.transforms = [transform for transform in transforms if isinstance(transform, RecipeTransform)]
+        self._compiled: CompiledTransforms[Any] = CompiledTransforms(self.transforms)
 
     def apply_batch(self, records: Sequence[R]) -> list[R | None]:
         results: list[R | None] = []

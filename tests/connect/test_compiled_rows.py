@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from kconnect.compiled_rows import CompiledRows
 from kconnect.record import RowBatch, SourceRecord
-from kconnect.row_projection import CompiledRows
 from kconnect.schema import INT64_SCHEMA, STRING_SCHEMA
 from kconnect.schema_builder import SchemaBuilder
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
-from kconnect.projection import Column, Compiled, Kind, NotProjectableError, Part, Projection, Shape
+from kconnect.recipe import Column, DependsOnRecordError, Kind, Part, Recipe, Shape
+from kconnect.recipe_transform import CompiledTransforms, RecipeTransform
 from kconnect.record import RowBatch, SourceRecord
 from kconnect.schema import Schema
-
-if TYPE_CHECKING:
-    from kconnect.transform import ProjectedTransform
 
 RowRun: TypeAlias = Callable[[RowBatch, Iterable[Any], Iterable[Any], Callable[[SourceRecord], None]], None]
 """The batch, its offsets and keys, where new records go."""
@@ -24,9 +22,9 @@ class CompiledRows:
 
     Without transforms it just builds the records."""
 
-    def __init__(self, transforms: Sequence[ProjectedTransform[Any]] = ()) -> None:
+    def __init__(self, transforms: Sequence[RecipeTransform[Any]] = ()) -> None:
         self._transforms = transforms
-        self._compiled: Compiled[SourceRecord] = Compiled(transforms)
+        self._compiled: CompiledTransforms[SourceRecord] = CompiledTransforms(transforms)
         self._runs: dict[tuple[Schema, Schema | None], tuple[RowRun, bool]] = {}
 
     def apply(self, batch: RowBatch) -> list[SourceRecord]:
@@ -43,7 +41,7 @@ class CompiledRows:
             return records
         results: list[SourceRecord | None] = []
         self._compiled.apply_into(records, results)
-        return [result for result in results if result is not None]  # projected transforms drop none
+        return [result for result in results if result is not None]  # recipes drop none
 
     def _run_for(self, schema: Schema, key_schema: Schema | None) -> tuple[RowRun, bool]:
         """The code, and whether it does all transforms or only builds the records."""
@@ -55,16 +53,16 @@ class CompiledRows:
         return found
 
     def _compile(self, schema: Schema, key_schema: Schema | None) -> tuple[RowRun, bool]:
-        projection = _RowProjection(schema, key_schema)
+        recipe = _RowRecipe(schema, key_schema)
         try:
             for transform in self._transforms:
-                transform.project(projection)
-        except NotProjectableError:
-            return _RowProjection(schema, key_schema).compile(), False
-        return projection.compile(), True
+                transform.amend(recipe)
+        except DependsOnRecordError:
+            return _RowRecipe(schema, key_schema).compile(), False
+        return recipe.compile(), True
 
 
-class _RowProjection(Projection):
+class _RowRecipe(Recipe):
     """Starts from a row, as locals `v0`, `v1` …; of keys only the schema is known."""
 
     def __init__(self, schema: Schema, key_schema: Schema | None) -> None:

@@ -1,7 +1,7 @@
-"""Transforms compiled together: what a run of them makes of records of one shape, as one Python function.
+"""Recipes: how new records are made of old ones of one shape, said in Python expressions and compiled.
 
 A shape is what the records of a run have in common: their class, their schemas, and whether key and value are null,
-dicts or something else. For each shape, once, every transform in turn says on a `Projection` how the parts of the
+dicts or something else. For each shape, once, every transform in turn says on a `Recipe` how the parts of the
 new record come from the old one, in Python expressions; the code that comes of it goes over whole batches.
 
 Expressions must be plain reads (of a field, a constant, a local): what may fail or takes time goes into a local,
@@ -13,22 +13,15 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from kconnect.errors import DataError
-from kconnect.record import SinkRecord, SourceRecord
 from kconnect.schema import Schema, Type
 
-if TYPE_CHECKING:
-    from kconnect.transform import ProjectedTransform
-
-R = TypeVar("R", SourceRecord, SinkRecord)
 Side: TypeAlias = Literal["key", "value"]
 
-_MAX_SHAPES = 1000
 
-
-class NotProjectableError(Exception):
+class DependsOnRecordError(Exception):
     """What the transform meets depends on the single record; the run is cut before it."""
 
 
@@ -75,11 +68,15 @@ class Shape(NamedTuple):
     value_class: type
 
 
-class Projection:
+Run: TypeAlias = Callable[[Sequence[Any], int, Callable[[Any], None]], int]
+"""Records, where to start, where new records go → where it stopped: the end, or a record of another shape."""
+
+
+class Recipe:
     """How the parts of the new record come from the old one, `record`.
 
     Attributes are expressions, or Parts; transforms change them one after another. They raise DataError when
-    no record of this shape fits them, NotProjectableError when that depends on the record."""
+    no record of this shape fits them, DependsOnRecordError when that depends on the record."""
 
     def __init__(self, shape: Shape) -> None:
         self.record_class = shape.record_class
@@ -238,56 +235,6 @@ class Projection:
         return f"record.{name}"
 
 
-Run: TypeAlias = Callable[[Sequence[Any], int, Callable[[Any], None]], int]
-"""Records, where to start, where new records go → where it stopped: the end, or a record of another shape."""
-
-
-class Compiled(Generic[R]):
-    """A run of transforms as one function per shape. Used by one thread."""
-
-    def __init__(self, transforms: Sequence[ProjectedTransform[Any]]) -> None:
-        self._transforms = transforms
-        self._runs: dict[Shape, tuple[Run, Compiled[R] | None]] = {}
-
-    def apply_into(self, records: Sequence[R], results: list[R | None]) -> None:
-        """Append one result per record, in order. When a record raises, `results` ends before it."""
-        at, end = 0, len(records)
-        while at < end:
-            run, rest = self._run_for(records[at])
-            if rest is None:
-                at = run(records, at, results.append)
-            else:
-                halfway: list[R] = []
-                try:
-                    at = run(records, at, halfway.append)
-                finally:
-                    rest.apply_into(halfway, results)
-
-    def _run_for(self, record: R) -> tuple[Run, Compiled[R] | None]:
-        shape = Shape(
-            record.__class__, record.key_schema, record.key.__class__, record.value_schema, record.value.__class__
-        )
-        found = self._runs.get(shape)
-        if found is None:
-            if len(self._runs) >= _MAX_SHAPES:  # a source that makes a schema per record
-                self._runs.clear()
-            found = self._runs[shape] = self._compile(shape)
-        return found
-
-    def _compile(self, shape: Shape) -> tuple[Run, Compiled[R] | None]:
-        """The code for `shape`, and what is left to do where some transform must see the record first."""
-        for length in range(len(self._transforms), 0, -1):
-            projection = Projection(shape)
-            try:
-                for transform in self._transforms[:length]:
-                    transform.project(projection)
-            except NotProjectableError:
-                continue
-            rest = self._transforms[length:]
-            return projection.compile(), Compiled(rest) if rest else None
-        raise NotProjectableError(f"{self._transforms[0]!r} cannot project {shape!r}")
-
-
 def _part(side: Side, schema: Schema | None, python_class: type) -> Part:
     if python_class is type(None):
         kind = Kind.NULL
@@ -307,7 +254,7 @@ def _part(side: Side, schema: Schema | None, python_class: type) -> Part:
 def require_fields(part: Part, purpose: str) -> None:
     """Raise DataError unless the part has fields: a struct, or a map without a schema."""
     if part.kind is Kind.UNKNOWN:
-        raise NotProjectableError
+        raise DependsOnRecordError
     if part.kind not in (Kind.STRUCT, Kind.MAP):
         wanted = "a map" if part.schema is None else "a struct"
         found = "null" if part.kind is Kind.NULL else part.python_class.__name__

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from kconnect.converter import Converter, HeaderConverter, Serializer
 from kconnect.errors import ConnectError, DataError, RetriableError
 from kconnect.record import RowBatch, SourcePartition, SourceRecord
-from kconnect.row_projection import CompiledRows
+from kconnect.compiled_rows import CompiledRows
 from kconnect.schema import Schema
 from kconnect_workers.tasks.delivery import Delivery, DeliveryTracker, partition_key
 from kconnect_workers.tasks.error_handling import ErrorHandler, Failure, Stage

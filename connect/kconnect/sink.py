@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from kconnect.config import Config, config_class_of
 from kconnect.connector import Connector
@@ -25,6 +25,17 @@ class ErrantRecordReporter(Protocol):
         ...
 
 
+class PartitionLog(NamedTuple):
+    """Which log the offsets of a partition count in, and from where to where it goes now.
+
+    A topic that is made anew under its name has another `topic_id`; None: the cluster does not tell."""
+
+    cluster_id: str | None
+    topic_id: str | None
+    start_offset: int
+    end_offset: int
+
+
 class SinkTaskContext(Protocol):
     """What the framework offers a sink task. For the task's own thread only."""
 
@@ -32,6 +43,11 @@ class SinkTaskContext(Protocol):
     errant_record_reporter: ErrantRecordReporter | None
 
     def assignment(self) -> frozenset[TopicPartition]: ...
+
+    def partition_log(self, partition: TopicPartition) -> PartitionLog:
+        """As the cluster says now: for tasks that keep offsets beside their data (`StoredOffset`). RetriableError
+        while it does not answer."""
+        ...
 
     def offset(self, offsets: Offsets) -> None:
         """Rewind (or move on) these partitions before the next `put`."""
@@ -54,6 +70,10 @@ class SinkTask(Generic[C]):
     """Writes one share of the partitions. Every method is called by one thread, in the task's own process."""
 
     config_class: ClassVar[type[Config]] = Config
+
+    columnar: ClassVar[bool] = False
+    """Whether `put` looks for `ColumnarRecords` (kconnect.columnar), which it then gets where records come as columns:
+    untransformed, of one topic and schema, from a converter that reads columns. It gets other sequences too."""
 
     context: SinkTaskContext
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from kconnect.config import Config, config_class_of
@@ -56,8 +56,13 @@ class SourceTask(Generic[C]):
         """The next records. Wait for a short time (about a second at most) when there are none, and return None or
         an empty list then. RetriableError: polled again after a back-off."""
 
+    def commit_offsets(self, offsets: Collection[tuple[SourcePartition, SourceOffset]]) -> None:
+        """These, the last of each source partition, are stored, power-safe: the source may forget what was polled up to
+        them, and no more (by XACK, a slot's position, the answer to a webhook)."""
+
     def commit(self) -> None:
-        """The offsets of everything acknowledged so far are stored, power-safe: now the source may forget."""
+        """Offsets were stored, or there were none to store: called every `offset.flush.interval.ms`, after
+        `commit_offsets`."""
 
     def commit_record(self, record: SourceRecord, metadata: Message | None) -> None:
         """`record`, as `poll` returned it, is acknowledged (`metadata` tells where) or filtered out (None)."""

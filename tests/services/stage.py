@@ -62,6 +62,10 @@ class Kafka:
         admin = AdminClient({"bootstrap.servers": self.address})
         admin.create_topics([NewTopic(topic, partitions, 1, config=config)])[topic].result(30)
 
+    def delete(self, topic: str) -> None:
+        admin = AdminClient({"bootstrap.servers": self.address})
+        admin.delete_topics([topic])[topic].result(30)
+
     def produce(self, topic: str, values: Iterable[bytes | None], partition: int = 0) -> None:
         """Append `values`, without keys, in this order."""
         producer = Producer({"bootstrap.servers": self.address, "linger.ms": 0})

@@ -11,14 +11,15 @@ from typing import Any, Self
 from kconnect.errors import RetriableError
 from kconnect.record import SinkRecord, TopicPartition, Value
 from kconnect.schema import Schema
-from kconnect.sink import ErrantRecordReporter, Offsets, SinkConnector
+from kconnect.sink import ErrantRecordReporter, Offsets, PartitionLog, SinkConnector
 from kconnect.testing.deadline import Deadline
 
 RETRY_SECONDS = 0.02
 
 
 class SinkContext:
-    """The context of a sink task; remembers what the task asked for. It is its own errant record reporter."""
+    """The context of a sink task; remembers what the task asked for. It is its own errant record reporter, and `log`
+    is what it tells of every partition's log."""
 
     def __init__(self, configs: Mapping[str, str], *, reporting: bool) -> None:
         self.configs = dict(configs)
@@ -29,6 +30,7 @@ class SinkContext:
         self.paused: set[TopicPartition] = set()
         self.commits_requested = 0
         self.partitions: frozenset[TopicPartition] = frozenset()
+        self.log = PartitionLog("cluster", "topic", 0, 2**63 - 1)
 
     def report(self, record: SinkRecord, error: Exception) -> Future[None]:
         self.reports.append((record, error))
@@ -38,6 +40,9 @@ class SinkContext:
 
     def assignment(self) -> frozenset[TopicPartition]:
         return self.partitions
+
+    def partition_log(self, partition: TopicPartition) -> PartitionLog:
+        return self.log
 
     def offset(self, offsets: Offsets) -> None:
         self.rewound.update(offsets)

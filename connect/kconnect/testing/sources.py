@@ -123,10 +123,14 @@ class SourceTaskHarness:
     def commit(self) -> None:
         """Everything polled is acknowledged: store its offsets and tell the task."""
         records, self._uncommitted = self._uncommitted, []
+        stored: dict[str, tuple[SourcePartition, SourceOffset]] = {}
         for record in records:
             if record.source_partition is not None and record.source_offset is not None:
                 self.offsets.store(record.source_partition, record.source_offset)
+                stored[_json(record.source_partition)] = (record.source_partition, record.source_offset)
             self.task.commit_record(record, None)
+        if stored:
+            self.task.commit_offsets(stored.values())
         self.task.commit()
 
     def stop(self) -> None:

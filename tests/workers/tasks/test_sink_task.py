@@ -263,6 +263,26 @@ def test_a_task_can_say_where_to_begin(environment: MakeEnvironment, topic: str,
     assert puts(written) == [6, 7, 8, 9]
 
 
+def test_a_task_can_tell_a_topic_from_one_that_was_made_anew_under_its_name(
+    environment: MakeEnvironment, kafka: Kafka, topic: str, written: Path
+) -> None:
+    async def look(times: int) -> None:
+        async with environment() as env:
+            await collect(env, topic, written, tell__logs="true")
+            await eventually(lambda: len(journal(written, "log")) == times)
+
+    run(look(1))
+    kafka.delete(topic)
+    kafka.create(topic)
+    kafka.produce(topic, numbers(3))
+    run(look(2))
+    first, second = journal(written, "log")
+    assert (first["start_offset"], first["end_offset"]) == (0, 10)
+    assert (second["start_offset"], second["end_offset"]) == (0, 3)
+    assert first["cluster_id"] == second["cluster_id"] != ""
+    assert first["topic_id"] != second["topic_id"]
+
+
 def test_what_is_read_is_put_once_and_no_empty_put_comes_behind_it(
     environment: MakeEnvironment, topic: str, written: Path
 ) -> None:

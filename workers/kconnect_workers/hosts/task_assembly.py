@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from confluent_kafka import Consumer, KafkaError, Producer
+from confluent_kafka.admin import AdminClient
 
 from kconnect import kafka
 from kconnect.converter import Converter, HeaderConverter
@@ -23,6 +24,7 @@ from kconnect_workers.tasks.chain import TransformationChain
 from kconnect_workers.tasks.dead_letter_queue import DeadLetterQueue, create_dead_letter_topic
 from kconnect_workers.tasks.errant_records import WorkerErrantRecordReporter
 from kconnect_workers.tasks.error_handling import ErrorHandler, ErrorPolicy, ErrorReporter
+from kconnect_workers.tasks.partition_logs import PartitionLogs
 from kconnect_workers.tasks.plugin_call import plugin_call
 from kconnect_workers.tasks.raw_messages import RawMessages
 from kconnect_workers.tasks.record_decoder import RecordDecoder
@@ -123,8 +125,7 @@ class TaskAssembly:
         rules = topic_creation_rules(self.connector_props) if self.worker.topic_creation_enable else []
         if not rules:
             return None
-        props = {**self.worker.client_props("admin"), **self._overrides("admin")}
-        return TopicCreator(rules, lambda: kafka.admin(props, logger=clients_log)).ensure
+        return TopicCreator(rules, self._admin).ensure
 
     def _sink_task(self, connector_class: type[SinkConnector[Any]]) -> WorkerSinkTask:
         with plugin_call(connector_class.task, "__init__", self._owner):
@@ -143,12 +144,13 @@ class TaskAssembly:
         props = {**_CONSUMER_DEFAULTS, **self._consumer_props()}
         raw = None if reports is None else self._raw_messages(props)
         reports_errors = reports is not None or config.errors_log_enable
+        consumer = kafka.consumer(props, logger=clients_log, error_cb=_log_client_error)
         return WorkerSinkTask(
             self.id,
             task,
             props=self.task_props,
             control=self._control,
-            consumer=kafka.consumer(props, logger=clients_log, error_cb=_log_client_error),
+            consumer=consumer,
             group_id=props["group.id"],
             cooperative="cooperative" in props.get("partition.assignment.strategy", "").lower(),
             subscription=ListedTopics(config.topics) if config.topics else MatchingTopics(config.topics_regex),
@@ -157,6 +159,7 @@ class TaskAssembly:
             reports=reports,
             raw_messages=raw,
             errant_record_reporter=WorkerErrantRecordReporter(type(task), errors, raw) if reports_errors else None,
+            partition_log=PartitionLogs(consumer, self._admin).of,
             check_lease=self._host.check_lease,
             commit_interval_s=self.worker.offset_flush_interval_ms / 1000,
         )
@@ -184,8 +187,7 @@ class TaskAssembly:
         if not topic:
             return None
         overrides = self._overrides("producer")
-        admin = kafka.admin({**self.worker.client_props("admin"), **self._overrides("admin")}, logger=clients_log)
-        create_dead_letter_topic(admin, topic, config.errors_deadletterqueue_topic_replication_factor)
+        create_dead_letter_topic(self._admin(), topic, config.errors_deadletterqueue_topic_replication_factor)
         producer = self._producer(f"connector-dlq-producer-{self.id}", overrides)
         headers = config.errors_deadletterqueue_context_headers_enable
         return DeadLetterQueue(topic, producer, self.id, headers=headers)
@@ -211,6 +213,9 @@ class TaskAssembly:
     def _overrides(self, client: str) -> dict[str, str]:
         prefix = f"{client}.override."
         return {k.removeprefix(prefix): v for k, v in self.connector_props.items() if k.startswith(prefix)}
+
+    def _admin(self) -> AdminClient:
+        return kafka.admin({**self.worker.client_props("admin"), **self._overrides("admin")}, logger=clients_log)
 
     def _producer(self, client_id: str, overrides: Mapping[str, str]) -> Producer:
         props = {**_PRODUCER_DEFAULTS, "client.id": client_id, **self.worker.client_props("producer"), **overrides}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from kconnect.errors import ConnectError
 from kconnect.record import TopicPartition
-from kconnect.sink import ErrantRecordReporter, Offsets
+from kconnect.sink import ErrantRecordReporter, Offsets, PartitionLog
 
 
 class WorkerSinkTaskContext:
@@ -17,10 +17,12 @@ class WorkerSinkTaskContext:
         configs: dict[str, str],
         assignment: Callable[[], frozenset[TopicPartition]],
         errant_record_reporter: ErrantRecordReporter | None,
+        partition_log: Callable[[TopicPartition], PartitionLog],
     ) -> None:
         self.configs = configs
         self.errant_record_reporter = errant_record_reporter
         self._assignment = assignment
+        self._partition_log = partition_log
         self.paused: set[TopicPartition] = set()
         self._rewinds: dict[TopicPartition, int] = {}
         self._timeout_s: float | None = None
@@ -28,6 +30,9 @@ class WorkerSinkTaskContext:
 
     def assignment(self) -> frozenset[TopicPartition]:
         return self._assignment()
+
+    def partition_log(self, partition: TopicPartition) -> PartitionLog:
+        return self._partition_log(TopicPartition(*partition))
 
     def offset(self, offsets: Offsets) -> None:
         self._rewinds.update((TopicPartition(*partition), offset) for partition, offset in offsets.items())

@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaException
 from kconnect.config import Config
 from kconnect.errors import RetriableError
 from kconnect.record import TopicPartition
-from kconnect.sink import ErrantRecordReporter, SinkTask
+from kconnect.sink import ErrantRecordReporter, PartitionLog, SinkTask
 from kconnect_workers.states import State, TaskId
 from kconnect_workers.tasks.consumed_message import ConsumedMessage
 from kconnect_workers.tasks.error_handling import ErrorHandler
@@ -75,6 +75,7 @@ class WorkerSinkTask:
         reports: Reports | None,
         raw_messages: RawMessages | None,
         errant_record_reporter: ErrantRecordReporter | None,
+        partition_log: Callable[[TopicPartition], PartitionLog],
         check_lease: Callable[[], None],
         commit_interval_s: float,
     ) -> None:
@@ -92,7 +93,9 @@ class WorkerSinkTask:
         self._next_commit = 0.0
         self._offsets = SinkOffsets()
         self._raw_messages = raw_messages
-        self._context = WorkerSinkTaskContext(props, lambda: self._offsets.assigned, errant_record_reporter)
+        self._context = WorkerSinkTaskContext(
+            props, lambda: self._offsets.assigned, errant_record_reporter, partition_log
+        )
         self._waiting: SinkBatch | None = None
         """A batch whose put raised RetriableError. Nothing more is read until it is put."""
         self._retry_at = 0.0

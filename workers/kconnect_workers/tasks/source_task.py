@@ -181,6 +181,9 @@ class WorkerSourceTask:
             self._commits += 1
             self._last_offsets = [(str(dict(where)), str(dict(to))) for where, to in list(eligible.values())[:_SHOWN]]
         try:
+            if eligible:
+                with plugin_call(type(self._task), "commit_offsets", self._id):
+                    self._task.commit_offsets(eligible.values())
             with plugin_call(type(self._task), "commit", self._id):
                 self._task.commit()
         except ConnectError as e:

@@ -23,6 +23,7 @@ class CollectingConfig(Config):
     begin_at: int = key(default=-1, doc="Offset to ask for when partitions are opened.")
     commit_at: int = key(default=-1, doc="Offset after which to ask for a commit.")
     pause_at: int = key(default=-1, doc="Offset after which to pause its partition, for good.")
+    tell_logs: bool = key(default=False, doc="Whether to note which logs partitions are, when they are opened.")
     hold_back: int = key(default=0, doc="How many offsets less than put to let be committed.")
 
 
@@ -37,6 +38,9 @@ class CollectingTask(SinkTask[CollectingConfig]):
 
     def open(self, partitions: Sequence[TopicPartition]) -> None:
         self._note("open", partitions=[str(p) for p in partitions])
+        if self._config.tell_logs:
+            for partition in partitions:
+                self._note("log", **self.context.partition_log(partition)._asdict())
         if self._config.begin_at >= 0:
             self.context.offset(dict.fromkeys(partitions, self._config.begin_at))
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from confluent_kafka import Message
 
 from kconnect.config import Config, key
-from kconnect.record import SourceRecord
+from kconnect.record import SourceOffset, SourcePartition, SourceRecord
 from kconnect.source import SourceConnector, SourceTask
 
 
@@ -72,6 +73,10 @@ class TellingTask(CountingTask):
 
     def commit_record(self, record: SourceRecord, metadata: Message | None) -> None:
         self._note("dropped" if metadata is None else f"{metadata.topic()} {metadata.offset()}")
+
+    def commit_offsets(self, offsets: Collection[tuple[SourcePartition, SourceOffset]]) -> None:
+        for partition, offset in offsets:
+            self._note(f"stored {dict(partition)} {dict(offset)}")
 
 
 class TellingSource(SourceConnector[CountingConfig]):

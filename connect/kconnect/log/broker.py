@@ -16,6 +16,7 @@ from kconnect.log.api.produce import ProduceApi
 from kconnect.log.api.produce_shortcut import ProduceShortcut
 from kconnect.log.api.producers import ProducersApi
 from kconnect.log.api.topics import TopicsApi
+from kconnect.log.clock import SteadyClock
 from kconnect.log.coordinators.coordinator import GroupCoordinator
 from kconnect.log.coordinators.offsets_log import OffsetsLog
 from kconnect.log.errors import LogError
@@ -23,6 +24,7 @@ from kconnect.log.housekeeping import Housekeeping
 from kconnect.log.loop import Loop
 from kconnect.log.routing import Router
 from kconnect.log.server import Server
+from kconnect.log.storage.compaction.cleaner import Cleaner
 from kconnect.log.storage.data_dir import DataDir
 from kconnect.log.storage.producer_ids import ProducerIds
 from kconnect.log.storage.syncer import Syncer
@@ -50,6 +52,7 @@ class Broker:
         self._syncer = Syncer(self._loop.call_soon)
         self._topics = TopicStore(self._data_dir, self._syncer.mark_dirty)
         self._server: Server | None = None
+        self._cleaner: Cleaner | None = None
         try:
             router = self._compose(settings)
             self._server = Server(self._loop, listener, router.handle, settings.limits)
@@ -70,8 +73,10 @@ class Broker:
             initial_rebalance_delay=settings.group_initial_rebalance_delay,
         )
         coordinator.load()
-        self._housekeeping = Housekeeping(loop, topics, syncer, settings)
-        self._housekeeping.start()
+        clock = SteadyClock()
+        Housekeeping(loop, topics, syncer, settings, clock).start()
+        self._cleaner = Cleaner(loop, topics, syncer, settings, clock)
+        self._cleaner.start()
         produce = ProduceApi(topics, syncer, loop)
         return Router(
             [
@@ -111,6 +116,8 @@ class Broker:
         """Drop the clients, sync and close the files, mark the end as an orderly one. Raises LogError."""
         if self._server is not None:
             self._server.close()
+        if self._cleaner is not None:
+            self._cleaner.close()
         try:
             self._syncer.close(self._topics.partitions())
             self._topics.close()

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kconnect.log.errors import CorruptLogError
+from kconnect.log.storage import segment_files
+from kconnect.log.storage.atomic import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
+    from kconnect.log.clock import SteadyClock
     from kconnect.log.loop import Loop
     from kconnect.log.settings import BrokerSettings
     from kconnect.log.storage.partition import Partition
@@ -24,15 +29,16 @@ _LOOK_INTERVAL = 1.0
 class Housekeeping:
     """Runs on the loop's timers from `start` on."""
 
-    def __init__(self, loop: Loop, topics: TopicStore, syncer: Syncer, settings: BrokerSettings) -> None:
+    def __init__(
+        self, loop: Loop, topics: TopicStore, syncer: Syncer, settings: BrokerSettings, clock: SteadyClock
+    ) -> None:
         self._loop = loop
         self._topics = topics
         self._syncer = syncer
         self._settings = settings
         self._last_checkpoint = self._last_sync = time.monotonic()
         self._appended_at_checkpoint = 0
-        # Ages are measured by a clock that does not jump: a wrong date for an hour must delete nothing.
-        self._wall_at_start = time.time() - time.monotonic()
+        self._clock = clock
 
     def start(self) -> None:
         self._loop.call_later(_LOOK_INTERVAL, self._look)
@@ -53,6 +59,10 @@ class Housekeeping:
         elif any(p.dirty and (now - self._last_sync) * 1000 >= p.config.flush_ms for p in self._topics.partitions()):
             self._last_sync = now
             self._syncer.sync(lambda: None)
+        for partition in self._topics.partitions():
+            retired = partition.take_retired()
+            if retired:
+                self._syncer.run(partial(_remove, partition.folder, retired))
 
     def checkpoint(self) -> None:
         """Sync everything, then write down that it is: the next recovery begins there."""
@@ -62,7 +72,7 @@ class Housekeeping:
 
     def _clean_regularly(self) -> None:
         self._loop.call_later(self._settings.retention_check_interval, self._clean_regularly)
-        now = int((self._wall_at_start + time.monotonic()) * 1000)
+        now = self._clock.now()
         expired = [self._clean(partition, now) for partition in self._topics.partitions()]
         if any(expired):
             try:
@@ -77,6 +87,18 @@ class Housekeeping:
         except (OSError, CorruptLogError) as e:
             _LOG.warning("retention of %s-%d failed: %s", partition.topic, partition.index, e)
             return False
+
+
+def _remove(folder: Path, retired: list[int]) -> None:
+    """Off the loop: the files of large segments take their time to go."""
+    try:
+        sync_folder(folder)  # first: what took their place must be there after a power loss
+        for base_offset in retired:
+            segment_files.remove(folder, base_offset, segment_files.DELETED)
+    except FileNotFoundError:
+        pass  # the topic is gone
+    except OSError as e:
+        _LOG.warning("deleted segments of %s stay until the next start: %s", folder, e)
 
 
 def _or_log(write: Callable[[], None]) -> Callable[[], None]:

@@ -26,3 +26,5 @@ class BrokerSettings:
     # A crash makes the next start read what was appended since the last checkpoint: a bound on that.
     checkpoint_bytes: int = 256 << 20
     producer_expiration: float = 86_400.0
+    cleaner_backoff: float = 15.0
+    cleaner_dedupe_buffer_size: int = 128 << 20

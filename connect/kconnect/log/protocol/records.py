@@ -60,18 +60,18 @@ def _records(header: BatchHeader, data: bytes) -> list[Record]:
         n = data[p]
         p += 1
         if n > 127:
-            n, p = _uvarint(data, p - 1)
+            n, p = read_uvarint64(data, p - 1)
         end = p + ((n >> 1) ^ -(n & 1))
         p += 1  # attributes: none is defined
         n = data[p]
         p += 1
         if n > 127:
-            n, p = _uvarint(data, p - 1)
+            n, p = read_uvarint64(data, p - 1)
         timestamp = base_timestamp + ((n >> 1) ^ -(n & 1))
         n = data[p]
         p += 1
         if n > 127:
-            n, p = _uvarint(data, p - 1)
+            n, p = read_uvarint64(data, p - 1)
         offset = base_offset + ((n >> 1) ^ -(n & 1))
         key, p = _sized(data, p)
         value, p = _sized(data, p)
@@ -92,7 +92,7 @@ def _sized(data: bytes, p: int) -> tuple[bytes | None, int]:
     n = data[p]
     p += 1
     if n > 127:
-        n, p = _uvarint(data, p - 1)
+        n, p = read_uvarint64(data, p - 1)
     length = (n >> 1) ^ -(n & 1)
     if length >= 0:
         return data[p : p + length], p + length
@@ -102,7 +102,7 @@ def _sized(data: bytes, p: int) -> tuple[bytes | None, int]:
 
 
 def _headers(data: bytes, p: int) -> tuple[list[tuple[str, bytes | None]], int]:
-    n, p = _uvarint(data, p)
+    n, p = read_uvarint64(data, p)
     count = (n >> 1) ^ -(n & 1)
     if not 0 <= count <= len(data) - p:
         raise CorruptBatchError(f"a record claims {count} headers")
@@ -116,8 +116,8 @@ def _headers(data: bytes, p: int) -> tuple[list[tuple[str, bytes | None]], int]:
     return headers, p
 
 
-def _uvarint(data: bytes, p: int) -> tuple[int, int]:
-    """An unsigned number of up to 64 bits."""
+def read_uvarint64(data: bytes, p: int) -> tuple[int, int]:
+    """An unsigned number of up to 64 bits and the position after it; raises CorruptBatchError, IndexError."""
     value = shift = 0
     while shift < 70:
         byte = data[p]

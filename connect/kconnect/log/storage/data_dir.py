@@ -74,6 +74,11 @@ class DataDir:
         return self.path / "log-start-offset-checkpoint"
 
     @property
+    def cleaner_checkpoint(self) -> Path:
+        """First offsets that compaction has not looked at."""
+        return self.path / "cleaner-offset-checkpoint"
+
+    @property
     def clean_shutdown_marker(self) -> Path:
         """There while nothing was written since the last orderly end."""
         return self.path / ".kafka_cleanshutdown"

@@ -13,7 +13,7 @@ from kconnect.log.errors import CorruptLogError, RequestError
 from kconnect.log.protocol.batch import Attribute, batches, read_header
 from kconnect.log.protocol.control import build_end_marker
 from kconnect.log.protocol.error_code import ErrorCode
-from kconnect.log.storage import retention
+from kconnect.log.storage import retention, segment_files
 from kconnect.log.storage.admission import Admission
 from kconnect.log.storage.checkpoint import LeaderEpochs
 from kconnect.log.storage.producer_snapshots import ProducerSnapshots
@@ -22,11 +22,12 @@ from kconnect.log.storage.recovery import recover
 from kconnect.log.storage.segment import MAX_SEGMENT_BYTES, Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from kconnect.log.protocol.batch import BatchHeader
     from kconnect.log.protocol.control import EndMarker
+    from kconnect.log.storage.compaction.job import CleanedSegment
     from kconnect.log.storage.transaction_index import AbortedTransaction
     from kconnect.log.topic_config import TopicConfig
 
@@ -67,6 +68,7 @@ class Partition:
         "_awaits_sync",
         "_flush_messages",
         "_on_dirty",
+        "_retired",
         "_segment_bytes",
         "_snapshots",
         "_told_full_at",
@@ -74,6 +76,7 @@ class Partition:
         "config",
         "dirty",
         "epochs",
+        "first_dirty_offset",
         "folder",
         "high_watermark",
         "index",
@@ -104,6 +107,8 @@ class Partition:
         self.appended_bytes = 0
         self._snapshots = ProducerSnapshots(folder)
         self._told_full_at = -_TELL_AGAIN_SECONDS
+        self.first_dirty_offset = 0
+        self._retired: list[tuple[float, int]] = []
         self.watchers: set[Callable[[], None]] = set()
         self._on_dirty = on_dirty
         self.configure(config)
@@ -447,7 +452,7 @@ class Partition:
             )
         self.log_start_offset = max(self.log_start_offset, offset)
         while len(self.segments) > 1 and self.segments[1].base_offset <= self.log_start_offset:
-            self.segments.pop(0).delete()
+            self._retire(self.segments.pop(0))
         return self.log_start_offset
 
     def apply_retention(self, now: int) -> bool:
@@ -466,9 +471,47 @@ class Partition:
             self.roll()
         self.log_start_offset = max(self.log_start_offset, self.segments[expired].base_offset)
         for segment in self.segments[:expired]:
-            segment.delete()
+            self._retire(segment)
         del self.segments[:expired]
         return True
+
+    def replace_segments(self, cleaned: Iterable[CleanedSegment]) -> bool:
+        """Let compacted segments, oldest first, stand in place of what they were made of.
+
+        False where something of that has gone meanwhile: then no more is replaced. Raises OSError.
+        """
+        for new in cleaned:
+            bases = [segment.base_offset for segment in self.segments[:-1]]
+            if new.base_offset not in bases:
+                return False
+            first = bases.index(new.base_offset)
+            end = first + len(new.replaces)
+            if bases[first:end] != new.replaces:
+                return False
+            segment_files.replace(self.folder, new.replaces, new.base_offset)
+            segment = Segment(
+                self.folder, new.base_offset, index_interval=self.config.index_interval_bytes, create=False
+            )
+            segment.transaction_index.load()
+            for old in self.segments[first:end]:
+                old.close()
+                self._remove_later(old)
+            self.segments[first:end] = [segment]
+        return True
+
+    def _retire(self, segment: Segment) -> None:
+        segment.retire()
+        self._remove_later(segment)
+
+    def _remove_later(self, segment: Segment) -> None:
+        self._retired.append((time.monotonic() + self.config.file_delete_delay_ms / 1000, segment.base_offset))
+
+    def take_retired(self) -> list[int]:
+        """The base offsets of segments, renamed to be deleted, whose `file.delete.delay.ms` is over; once each."""
+        now = time.monotonic()
+        due = [base_offset for time_, base_offset in self._retired if time_ <= now]
+        self._retired = [entry for entry in self._retired if entry[0] > now]
+        return due
 
     def abandon(self) -> None:
         """Give all files back as they are; the partition is offline then."""

@@ -15,6 +15,7 @@ from kconnect.log.errors import CorruptLogError
 from kconnect.log.protocol.control import read_end_marker
 from kconnect.log.protocol.errors import ProtocolError
 from kconnect.log.protocol.records import read_records
+from kconnect.log.storage import segment_files
 from kconnect.log.storage.producer_snapshots import load_snapshot
 from kconnect.log.storage.producer_state import ProducerStates
 from kconnect.log.storage.segment import Segment
@@ -42,6 +43,7 @@ def recover(folder: Path, *, recovery_point: int, log_start_offset: int, index_i
     Raises CorruptLogError where something below `recovery_point` is damaged (nothing is changed then), and
     OSError.
     """
+    segment_files.settle(folder, _end_offset_of)
     bases = sorted(int(path.stem) for path in folder.glob("*.log") if path.stem.isdigit())
     if not bases:
         if recovery_point > log_start_offset:
@@ -73,7 +75,7 @@ def _check_segments(segments: list[Segment], recovery_point: int) -> tuple[int, 
         if following and following[0].base_offset <= recovery_point:
             _check_synced_end(segment)
             continue
-        end_offset, torn_bytes = _check_tail(segment, recovery_point)
+        end_offset, torn_bytes = _check_tail(segment, recovery_point, is_last=not following)
         if torn_bytes:
             cut_bytes = torn_bytes + sum(later.size for later in following)
             for later in following:
@@ -83,14 +85,35 @@ def _check_segments(segments: list[Segment], recovery_point: int) -> tuple[int, 
     return end_offset, 0
 
 
+def _end_offset_of(log_file: Path) -> int:
+    """The offset behind the last batch of a compacted segment that is about to take its place."""
+    segment = Segment(
+        log_file.parent,
+        int(log_file.name.partition(".")[0]),
+        index_interval=0,
+        create=False,
+        suffix=segment_files.SWAP,
+    )
+    try:
+        end_offset = segment.base_offset
+        for _, header in segment.walk(segment.last_indexed_position()):
+            end_offset = header.last_offset + 1
+        return end_offset
+    finally:
+        segment.close()
+
+
 def _check_synced_end(segment: Segment) -> None:
     """See that a segment below the recovery point ends where a batch ends; its records are for readers to check."""
     for _ in segment.walk(segment.last_indexed_position()):
         pass
 
 
-def _check_tail(segment: Segment, recovery_point: int) -> tuple[int, int]:
-    """(offset behind the last sound batch, bytes cut off), the indexes brought up to there."""
+def _check_tail(segment: Segment, recovery_point: int, *, is_last: bool) -> tuple[int, int]:
+    """(offset behind the last sound batch, bytes cut off), the indexes brought up to there.
+
+    Compaction may have taken the end of any segment but the last.
+    """
     start = 0
     if segment.load_indexes():
         start = segment.offset_index.floor(recovery_point - 1)
@@ -110,7 +133,7 @@ def _check_tail(segment: Segment, recovery_point: int) -> tuple[int, int]:
         torn_bytes = segment.size - torn.position
         segment.truncate(torn.position, end_offset)
         return end_offset, torn_bytes
-    if end_offset < recovery_point:
+    if end_offset < recovery_point and is_last:
         raise CorruptLogError(
             segment.path,
             segment.size,

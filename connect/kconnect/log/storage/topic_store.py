@@ -43,6 +43,7 @@ class TopicStore:
         clean = marker.exists()
         recovery_points = read_offsets(self._data_dir.recovery_checkpoint)
         log_starts = read_offsets(self._data_dir.log_start_checkpoint)
+        cleaner_points = read_offsets(self._data_dir.cleaner_checkpoint)
         entries = self._catalog.load()
         self._remove_leftovers({f"{e.name}-{index}" for e in entries for index in range(e.partitions)})
         for entry in entries:
@@ -52,6 +53,7 @@ class TopicStore:
                 cut = partition.open(
                     recovery_point=recovery_points.get(key, 0), log_start_offset=log_starts.get(key, 0), clean=clean
                 )
+                partition.first_dirty_offset = cleaner_points.get(key, 0)
                 if cut:
                     _LOG.warning(
                         "%s-%d: cut %d bytes of unfinished batches behind offset %d",
@@ -158,6 +160,11 @@ class TopicStore:
         """What writes down, on any thread, where the next recovery may begin as of now. It raises OSError."""
         points = {(p.topic, p.index): p.recovery_point for p in self.partitions()}
         return partial(write_offsets, self._data_dir.recovery_checkpoint, points)
+
+    def cleaner_points_writer(self) -> Callable[[], None]:
+        """What writes down, on any thread, up to where compaction has come as of now. It raises OSError."""
+        points = {(p.topic, p.index): p.first_dirty_offset for p in self.partitions() if p.first_dirty_offset}
+        return partial(write_offsets, self._data_dir.cleaner_checkpoint, points)
 
     def write_log_starts(self) -> None:
         """Write down where the partitions begin. Raises OSError."""

@@ -25,10 +25,14 @@ class Statuses:
     states: dict[str, list[State]] = field(default_factory=dict)
     traces: dict[str, str | None] = field(default_factory=dict)
     reconfigurations: list[str] = field(default_factory=list)
+    topics: list[tuple[TaskId, str]] = field(default_factory=list)
 
     def on_status(self, id: str | TaskId, state: State, trace: str | None = None) -> None:
         self.states.setdefault(str(id), []).append(state)
         self.traces[str(id)] = trace
+
+    def on_topic_used(self, id: TaskId, topic: str) -> None:
+        self.topics.append((id, topic))
 
     def on_reconfiguration_requested(self, connector: str) -> None:
         self.reconfigurations.append(connector)

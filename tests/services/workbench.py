@@ -29,6 +29,7 @@ class NotingRunner:
         self.starts: list[str | TaskId] = []
         self.broken: set[str] = set()
         self.log_levels: dict[str, str] = {}
+        self.forgotten_topics: list[str] = []
 
     async def plugins(self) -> Plugins:
         return Plugins(
@@ -95,6 +96,9 @@ class NotingRunner:
         started: list[str | TaskId] = [name, *(task for task in self.running if task.connector == name)]
         for process in started:
             self.listener.on_status(process, _STATES[state])
+
+    def forget_topics(self, name: str) -> None:
+        self.forgotten_topics.append(name)
 
     def set_log_level(self, logger: str, level: str) -> None:
         self.log_levels[logger] = level

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -172,6 +174,20 @@ def test_secrets_in_a_workers_settings_do_not_print() -> None:
     assert "s3cret" not in repr(StandaloneConfig.parse(props))
 
 
-def test_settings_that_do_nothing_yet_are_named() -> None:
-    assert StandaloneConfig.parse(CONVERTERS).idle_keys() == []
-    assert StandaloneConfig.parse({**CONVERTERS, "egress.allow": "db:5432"}).idle_keys() == ["egress.allow"]
+def test_settings_that_do_nothing_are_named() -> None:
+    assert StandaloneConfig.parse({**CONVERTERS, "egress.allow": "db:5432"}).idle_keys() == []
+    idle = {"plugin.path": "/opt/java", "task.isolation": "shared"}
+    assert StandaloneConfig.parse(CONVERTERS | idle).idle_keys() == ["plugin.path", "task.isolation"]
+
+
+def test_what_bounds_connectors_is_told_with_absolute_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = StandaloneConfig.parse(CONVERTERS | {"file.allowed.paths": "in, /srv", "egress.allow": "db:5432,*.x"})
+    assert config.bounds_props() == {"file.allowed.paths": f"{tmp_path}/in,/srv", "egress.allow": "db:5432,*.x"}
+
+
+@pytest.mark.parametrize("key", ["key.converter", "header.converter"])
+def test_a_converter_in_another_version_than_is_installed_is_refused(key: str) -> None:
+    given = {"header.converter": "SimpleHeaderConverter", f"{key}.plugin.version": "[9.0,)"}
+    with pytest.raises(ConfigError, match=rf"{re.escape(key)}\.plugin\.version='\[9\.0,\)'"):
+        StandaloneConfig.parse(CONVERTERS | given).check_plugins(Plugins.discover())

@@ -17,12 +17,15 @@ import msgspec
 
 from kconnect.errors import ConfigError, ConnectError
 from kconnect.properties import parse_properties
+from kconnect.redaction import process_redactor
 from kconnect_workers.connector_file import read_connector_file
 from kconnect_workers.data_dir import default_data_dir
 from kconnect_workers.embedded_log import EmbeddedLog
 from kconnect_workers.herder.command_line import CommandLine, GivenConnector
+from kconnect_workers.log_lines import log_to_stderr
 from kconnect_workers.open_files import allow_many_files
 from kconnect_workers.progress import Progress
+from kconnect_workers.response_headers import header_rules
 from kconnect_workers.rest.sockets import bind
 from kconnect_workers.stores.stores import Stores
 from kconnect_workers.worker_config import StandaloneConfig
@@ -50,14 +53,14 @@ def run(config_file: Path, connector_files: Sequence[Path], *, show_progress: bo
     What is wrong with the files, or in the way, is one line on stderr and code 3. A second signal ends the worker at
     once, with code 130.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    log_to_stderr()
     allow_many_files()
     try:
         worker = StandaloneWorker(read_worker_file(config_file))
         given = [read_given(file) for file in connector_files]
         asyncio.run(_serve(worker, given, show_progress=show_progress))
     except ConnectError as e:
-        print(f"kconnect standalone: {e}", file=sys.stderr)
+        print(f"kconnect standalone: {process_redactor.redact(str(e))}", file=sys.stderr)
         return _REFUSED
     return 0
 
@@ -115,7 +118,7 @@ class StandaloneWorker:
         for line in self.config.unknown_keys():
             _logger.warning("%s", line)
         if idle := self.config.idle_keys():
-            _logger.warning("%s: of no effect yet", ", ".join(idle))
+            _logger.warning("%s: taken, and of no effect here", ", ".join(idle))
         self._bind_rest()
         # Importing takes about as long as the log takes to start.
         imported = asyncio.create_task(asyncio.to_thread(_import_ahead))
@@ -185,7 +188,7 @@ class StandaloneWorker:
         )
         self.herder = Herder(self._worker_id(), stores, recovery)
         self.environment = Environment(
-            {**self._props, "bootstrap.servers": self.bootstrap_servers},
+            {**self._props, **self.config.bounds_props(), "bootstrap.servers": self.bootstrap_servers},
             self.herder,
             folder=self.folder,
             settings=EnvironmentSettings(
@@ -218,6 +221,7 @@ class StandaloneWorker:
         from kconnect_workers.rest.access import AdminToken
         from kconnect_workers.rest.app import create_app
         from kconnect_workers.rest.server import RestServer
+        from kconnect_workers.rest.topics import TopicTracking
 
         app = create_app(
             self.herder,
@@ -227,7 +231,12 @@ class StandaloneWorker:
             cluster_id=None if self.log is None else self.log.cluster_id,
             hosts=[*self.config.rest_allowed_hosts, *(listener.host for listener in self.config.rest_listeners())],
             allowed_origin=self.config.access_control_allow_origin,
+            allowed_methods=self.config.access_control_allow_methods,
             show_passwords=self.config.rest_show_passwords,
+            topic_tracking=TopicTracking.of(
+                enable=self.config.topic_tracking_enable, allow_reset=self.config.topic_tracking_allow_reset
+            ),
+            response_headers=header_rules(self.config.response_http_headers_config),
         )
         self._rest = RestServer(app, self._sockets)
         self._rest.start()
@@ -280,8 +289,8 @@ async def _serve(worker: StandaloneWorker, given: Sequence[GivenConnector], *, s
 async def _run(worker: StandaloneWorker, given: Sequence[GivenConnector], *, show_progress: bool) -> None:
     """Ends with the ConnectError that is in the way, or never."""
     await worker.start(given)
-    _announce(worker)
     await worker.run(given)
+    _announce(worker)
     async with Progress(worker.environment.tasks) if show_progress else contextlib.nullcontext():
         await asyncio.Event().wait()
 

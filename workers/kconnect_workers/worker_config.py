@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import re
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
+from kconnect import bounds
 from kconnect.config import HIGH, LOW, Config, ConfigError, Range, Type, ValidList, key
 from kconnect.plugin import PluginKind
 from kconnect.plugins import Plugins
 from kconnect.validators import CaseInsensitiveValidString, nearest
+from kconnect_workers import plugin_version
+from kconnect_workers.response_headers import valid_header_rules
 
 Long = Annotated[int, Type.LONG]
 Millis = Annotated[int, Type.LONG, Range(0)]
@@ -35,18 +37,6 @@ PASSED_ON = (
 """Beginnings of keys that someone else reads: Kafka clients, converters, providers, the REST server, topics."""
 
 
-def header_rules(name: str, value: Any) -> None:
-    """Rules for headers of REST answers, separated by commas: `set|add|setDate|addDate NAME: VALUE`."""
-    for rule in next(csv.reader([value or ""], skipinitialspace=True), ()):
-        if not _HEADER_RULE.fullmatch(rule.strip()):
-            raise ConfigError(
-                f"has a rule that is none: {rule}", key=name, suggestion="write it like add X-Frame-Options: DENY"
-            )
-
-
-_HEADER_RULE = re.compile(r"(?i:set|add|setDate|addDate)\s+[^\s:]+\s*:.*")
-
-
 class Listener(NamedTuple):
     """Where REST listens; port 0 lets the system choose."""
 
@@ -55,7 +45,17 @@ class Listener(NamedTuple):
     port: int
 
 
-_NOT_YET = ("response.http.headers.config", "file.allowed.paths", "egress.allow")
+_IDLE = (
+    "admin.listeners",
+    "metric.reporters",
+    "metrics.num.samples",
+    "metrics.recording.level",
+    "metrics.sample.window.ms",
+    "plugin.discovery",
+    "plugin.path",
+    "rest.advertised.listener",
+    "rest.extension.classes",
+)
 
 
 class WorkerConfig(Config):
@@ -173,7 +173,7 @@ class WorkerConfig(Config):
     access_control_allow_methods: str = key(
         default="", importance=LOW, doc="Methods that requests from other origins may use; empty for GET, POST, HEAD."
     )
-    response_http_headers_config: Annotated[str, header_rules] = key(
+    response_http_headers_config: Annotated[str, valid_header_rules] = key(
         default="", importance=LOW, doc="Headers to add to REST answers, as in: add X-Frame-Options: DENY."
     )
     rest_allowed_hosts: list[str] = key(
@@ -218,8 +218,10 @@ class WorkerConfig(Config):
     file_allowed_paths: list[str] = key(
         default=[], doc="Folders that connectors may read and write, with what is in them; everything if not given."
     )
-    egress_allow: list[str] = key(
-        default=[], doc="Hosts, HOST or HOST:PORT, that connectors may connect to; every one if not given."
+    egress_allow: Annotated[list[str], bounds.allowed_hosts] = key(
+        default=[],
+        doc="Hosts, HOST or HOST:PORT with * for any characters, that connectors may connect to; every one if not "
+        "given.",
     )
 
     @property
@@ -232,21 +234,31 @@ class WorkerConfig(Config):
         return [parse_listener("listeners", url) for url in self.listeners]
 
     def check_plugins(self, plugins: Plugins) -> None:
-        """ConfigError for a class name in this configuration that no plugin has."""
-        for name, kind, class_name in (
-            ("key.converter", PluginKind.CONVERTER, self.key_converter),
-            ("value.converter", PluginKind.CONVERTER, self.value_converter),
-            ("header.converter", PluginKind.HEADER_CONVERTER, self.header_converter),
+        """ConfigError for a class name in this configuration that no plugin has, or not in the version asked for."""
+        for name, kind, class_name, version in (
+            ("key.converter", PluginKind.CONVERTER, self.key_converter, self.key_converter_plugin_version),
+            ("value.converter", PluginKind.CONVERTER, self.value_converter, self.value_converter_plugin_version),
+            (
+                "header.converter",
+                PluginKind.HEADER_CONVERTER,
+                self.header_converter,
+                self.header_converter_plugin_version,
+            ),
             (
                 "connector.client.config.override.policy",
                 PluginKind.CLIENT_OVERRIDE_POLICY,
                 self.connector_client_config_override_policy or "All",
+                None,
             ),
         ):
             try:
-                plugins.resolve(kind, class_name)
+                info = plugins.resolve(kind, class_name)
             except ConfigError as e:
                 raise ConfigError(e.reason, key=name, value=class_name, suggestion=e.suggestion) from e
+            if version is not None and not plugin_version.matches(version, info.version):
+                raise ConfigError(
+                    f"{info.name} is installed in version {info.version}", key=f"{name}.plugin.version", value=version
+                )
 
     def unknown_keys(self) -> list[str]:
         """One line for each given key that nobody reads, for the log: most are slips."""
@@ -259,8 +271,14 @@ class WorkerConfig(Config):
         ]
 
     def idle_keys(self) -> list[str]:
-        """The given keys that are checked, and of which nothing comes yet."""
-        return [name for name in _NOT_YET if name in self.originals]
+        """The given keys that are taken, and have no effect here (yet)."""
+        idle = [name for name in _IDLE if name in self.originals]
+        return [*idle, *(["task.isolation"] if self.task_isolation == "shared" else [])]
+
+    def bounds_props(self) -> dict[str, str]:
+        """What bounds connectors, for their processes: folders are absolute, whatever those are in."""
+        folders = [str(Path(folder).absolute()) for folder in self.file_allowed_paths]
+        return {bounds.PATHS_KEY: ",".join(folders), bounds.HOSTS_KEY: ",".join(self.egress_allow)}
 
     def client_props(self, client: Literal["producer", "consumer", "admin"]) -> dict[str, Any]:
         """The settings of a Kafka client, by Java's names: security and the like from the top level, and what is

@@ -83,6 +83,9 @@ WORKER = """
     from kconnect_workers.states import State, TargetState, TaskId
 
     class Listener:
+        def on_topic_used(self, id, topic):
+            pass
+
         def on_status(self, id, state, trace=None):
             if isinstance(id, TaskId) and state is State.RUNNING:
                 print("zygote", env.zygote_pid, "task", env.tasks()[id].pid, flush=True)

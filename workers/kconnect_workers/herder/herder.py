@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import AsyncIterator, Mapping
 from weakref import WeakValueDictionary
 
 from kconnect.errors import AlreadyExistsError, ConfigError, ConnectError, NotFoundError
 from kconnect.plugin import CONNECTORS, PluginInfo
 from kconnect.plugins import Plugins
+from kconnect.redaction import process_redactor
 from kconnect_workers.connector_config import unknown_keys
 from kconnect_workers.herder.connector_names import named
 from kconnect_workers.herder.entities import (
@@ -31,6 +33,8 @@ from kconnect_workers.states import State, Status, TargetState, TaskId
 from kconnect_workers.stores.stores import Stores
 
 _logger = logging.getLogger(__name__)
+
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
 class Herder:
@@ -210,7 +214,9 @@ class Herder:
         self._supervisor(id.connector).restart(connector=False, tasks=(id.task,))
 
     async def forget_topics(self, name: str) -> None:
+        """Topics that its tasks go on using are found again."""
         await self._statuses.remove_topics(name)
+        self._environment.forget_topics(name)
 
     @contextlib.asynccontextmanager
     async def while_stopped(self, name: str) -> AsyncIterator[Mapping[str, str]]:
@@ -238,6 +244,7 @@ class Herder:
         config = self._configs.state.config(name)
         if config is None:
             return  # deleted meanwhile
+        trace = None if trace is None else process_redactor.redact(trace)
         self._writer.put(
             Status(
                 id=id,
@@ -255,6 +262,11 @@ class Herder:
     def on_reconfiguration_requested(self, connector: str) -> None:
         if self._configs.state.config(connector) is not None:
             self._supervisor(connector).reconfigure()
+
+    def on_topic_used(self, id: TaskId, topic: str) -> None:
+        known = topic in self._statuses.topics(id.connector)
+        if not known and _TOPIC.fullmatch(topic) and self._configs.state.config(id.connector) is not None:
+            self._writer.put_topic(id, topic)
 
     # --- inside
 

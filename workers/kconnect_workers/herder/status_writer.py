@@ -39,6 +39,10 @@ class StatusWriter:
     def put(self, *statuses: Status) -> None:
         self._queue.put_nowait(lambda: self._store.put(*statuses))
 
+    def put_topic(self, id: TaskId, topic: str) -> None:
+        """The task uses this topic."""
+        self._queue.put_nowait(lambda: self._store.put_topic(id.connector, id.task, topic))
+
     def remove_connector(self, name: str) -> None:
         self._queue.put_nowait(lambda: self._store.remove_connector(name))
 

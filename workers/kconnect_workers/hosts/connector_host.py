@@ -9,6 +9,7 @@ from typing import Any
 from kconnect.config import Config
 from kconnect.connector import Connector
 from kconnect.errors import ConnectError
+from kconnect.redaction import process_redactor
 from kconnect.source import SourceConnector
 from kconnect_workers.hosts import messages
 from kconnect_workers.hosts.channel import encode_frame
@@ -39,6 +40,8 @@ class ConnectorHost:
         self._target = TargetState[run.target_state]
         self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
         self._started = False
+        self._idle: str | None = None
+        """Why the connector has no tasks, None while it has some."""
         self._offsets: Offsets | None = None
 
     def run(self) -> None:
@@ -125,11 +128,32 @@ class ConnectorHost:
             with plugin_call(type(connector), "task_configs", self._owner):
                 configs = [dict(config) for config in connector.task_configs(request.max_tasks)]
             self._check_texts(connector, configs)
+            self._check_count(connector, len(configs), request.max_tasks)
             answer = messages.TaskConfigs(request=request.request, configs=configs)
             encode_frame(answer)
         except ConnectError as e:
-            return messages.TaskConfigs(request=request.request, error=trace_of(e))
+            return messages.TaskConfigs(request=request.request, error=process_redactor.redact(trace_of(e)))
+        self._tell_idle(connector, None if configs else connector.no_tasks_reason() or "the connector gave none")
         return answer
+
+    def _tell_idle(self, connector: Connector[Any], reason: str | None) -> None:
+        """Why there are no tasks, in the log and beside the connector's state, until there are some."""
+        if reason == self._idle:
+            return
+        self._idle = reason
+        if reason is None:
+            self._host.report(State.RUNNING)
+        else:
+            log.warning("%s has no tasks: %s", self._owner, reason)
+            self._host.report(State.RUNNING, f"no tasks: {reason}")
+
+    def _check_count(self, connector: Connector[Any], count: int, most: int) -> None:
+        if count <= most:
+            return
+        excess = f"{self._owner} made {count} tasks, more than tasks.max={most}"
+        if connector.props.get("tasks.max.enforce", "").strip().lower() != "false":
+            raise ConnectError(f"{excess} (tasks.max.enforce=false lets them run)")
+        log.warning("%s: they run, since tasks.max.enforce is off", excess)
 
     def _check_texts(self, connector: Connector[Any], configs: list[dict[str, Any]]) -> None:
         for config in configs:

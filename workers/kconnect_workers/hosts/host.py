@@ -18,6 +18,7 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from kconnect.errors import ConnectError
+from kconnect.redaction import process_redactor
 from kconnect_workers.hosts import messages
 from kconnect_workers.hosts.channel import Channel, ChannelClosedError, ChannelProtocolError
 from kconnect_workers.hosts.host_log import LogChannelHandler
@@ -76,9 +77,9 @@ class Host:
             os._exit(ExitCode.WORKER_GONE)
 
     def report(self, state: State, trace: str | None = None) -> None:
-        shown = (
-            trace if trace is None or len(trace) <= _MAX_TRACE else f"{trace[:_MAX_TRACE]}\n… ({len(trace)} characters)"
-        )
+        shown = None if trace is None else process_redactor.redact(trace)
+        if shown is not None and len(shown) > _MAX_TRACE:
+            shown = f"{shown[:_MAX_TRACE]}\n… ({len(shown)} characters)"
         self.send(messages.StateChanged(state=state.name, trace=shown))
 
     def read_offsets(self, connector: str) -> list[tuple[bytes, bytes | None]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 
+from kconnect.bounds import Bounds, set_bounds
+from kconnect.redaction import process_redactor
 from kconnect_workers.hosts import messages
 from kconnect_workers.hosts.channel import Channel, ChannelClosedError
 from kconnect_workers.hosts.connector_host import ConnectorHost
@@ -24,6 +26,9 @@ def run_host(control: socket.socket, logs: socket.socket) -> int:
         run = host.first_message()
     except ChannelClosedError:
         return ExitCode.WORKER_GONE
+    process_redactor.tell(lambda secrets: host.send(messages.SecretsLearned(secrets=secrets)))
+    if isinstance(run, (messages.RunTask, messages.RunConnector, messages.ValidateConfig, messages.AlterOffsets)):
+        set_bounds(Bounds.from_props(run.worker_props))
     match run:
         case messages.RunTask():
             return _live(host, TaskHost(host, run))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 
+from kconnect.redaction import process_redactor
 from kconnect_workers.hosts.channel import encode_frame
 from kconnect_workers.hosts.messages import LogLine
 
@@ -13,7 +14,8 @@ _MAX_LINE_CHARS = 16 * 1024
 
 
 class LogChannelHandler(logging.Handler):
-    """Sends log records to the worker. Lines that find the channel full are dropped and counted (`dropped`)."""
+    """Sends log records to the worker, without the secrets that this process knows. Lines that find the channel full
+    are dropped and counted (`dropped`)."""
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__()
@@ -34,6 +36,7 @@ class LogChannelHandler(logging.Handler):
             text = self.format(record)
         except Exception:  # a plugin's log call with the wrong arguments
             text = f"{record.msg!r} % {record.args!r}"
+        text = process_redactor.redact(text)
         line = LogLine(
             logger=record.name,
             level=record.levelno,

@@ -9,6 +9,7 @@ from kconnect.errors import ConnectError
 from kconnect.plugin import PluginKind
 from kconnect.plugins import Plugins
 from kconnect.record import TopicPartition
+from kconnect.redaction import process_redactor
 from kconnect.source import SourceConnector
 from kconnect_workers.connector_validation import describe_plugin, validate_connector_config
 from kconnect_workers.hosts import messages
@@ -20,12 +21,17 @@ from kconnect_workers.tasks.plugin_call import plugin_call
 
 def inspect(question: ToHost) -> Message:
     """The answer, or `Refused` with what was raised."""
+    redact = process_redactor.redact
     try:
-        return _answer(question)
+        answer = _answer(question)
     except ConnectError as e:
-        return messages.Refused(error=_tree_name(e), message=str(e))
+        return messages.Refused(error=_tree_name(e), message=redact(str(e)))
     except (Exception, SystemExit) as e:  # plugin code may raise anything
-        return messages.Refused(error="ConnectError", message=f"{type(e).__name__}: {e}")
+        return messages.Refused(error="ConnectError", message=redact(f"{type(e).__name__}: {e}"))
+    if isinstance(answer, messages.ConfigInfos):
+        for _, value in answer.configs:
+            value.errors = [redact(error) for error in value.errors]
+    return answer
 
 
 def _answer(question: ToHost) -> Message:

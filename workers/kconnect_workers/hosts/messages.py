@@ -143,6 +143,10 @@ class RequestTaskConfigs(Message):
     max_tasks: int
 
 
+class ForgetTopics(Message):
+    """Tell of the topics that are used from now on, those told of before too."""
+
+
 class SetLogLevel(Message):
     logger: str
     level: str
@@ -174,6 +178,18 @@ class TaskConfigs(Message):
 
 class ReconfigurationRequested(Message):
     """The connector asks for `task_configs` to be called again."""
+
+
+class TopicUsed(Message):
+    """The task uses a topic that it was not yet seen to use."""
+
+    topic: str
+
+
+class SecretsLearned(Message):
+    """What this process hides in what it says; the worker hides it in what else there is of the process."""
+
+    secrets: list[str]
 
 
 class ReadOffsets(Message):
@@ -279,6 +295,7 @@ ToHost: TypeAlias = (
     | Stop
     | SetTargetState
     | RequestTaskConfigs
+    | ForgetTopics
     | SetLogLevel
     | StoredOffsets
 )
@@ -286,6 +303,8 @@ FromHost: TypeAlias = (
     StateChanged
     | TaskConfigs
     | ReconfigurationRequested
+    | TopicUsed
+    | SecretsLearned
     | ReadOffsets
     | WriteOffsets
     | Stats

@@ -36,6 +36,7 @@ from kconnect_workers.tasks.subscription import ListedTopics, MatchingTopics
 from kconnect_workers.tasks.task_control import TaskControl
 from kconnect_workers.tasks.task_stats import TaskStats
 from kconnect_workers.tasks.topic_creator import TopicCreator
+from kconnect_workers.tasks.used_topics import UsedTopics
 from kconnect_workers.topic_creation import topic_creation_rules
 from kconnect_workers.worker_config import WorkerConfig
 
@@ -67,7 +68,7 @@ class _Converters(NamedTuple):
 class TaskAssembly:
     """One task's parts. `close` releases those that hold something."""
 
-    def __init__(self, host: Host, run: RunTask, control: TaskControl) -> None:
+    def __init__(self, host: Host, run: RunTask, control: TaskControl, topics: UsedTopics) -> None:
         self.id = TaskId(run.connector, run.task)
         self._host = host
         self._run = run
@@ -76,6 +77,7 @@ class TaskAssembly:
         self._owner = f"task {self.id}"
         self._loader = PluginLoader(self._owner, run.worker_props, run.plugins)
         self.worker = WorkerConfig.parse(self._loader.resolved(run.worker_props))
+        self._on_topic = topics.use if self.worker.topic_tracking_enable else None
         self.connector_props = self._loader.resolved(run.connector_props)
         self.task_props = self._loader.resolved(run.task_props)
         self.connector_class = self._loader.connector_class(self.connector_props.get("connector.class", ""))
@@ -106,6 +108,7 @@ class TaskAssembly:
             stopping=self._control.stopping,
             on_record=task.commit_record if wants_records else None,
             before_topic=self._topic_creation(),
+            on_topic=self._on_topic,
         )
         return WorkerSourceTask(
             self.id,
@@ -140,6 +143,7 @@ class TaskAssembly:
             header_converter=converters.header,
             chain=self._chain(),
             errors=errors,
+            on_topic=self._on_topic,
         )
         props = {**_CONSUMER_DEFAULTS, **self._consumer_props()}
         raw = None if reports is None else self._raw_messages(props)

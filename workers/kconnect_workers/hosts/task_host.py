@@ -9,6 +9,7 @@ from kconnect_workers.hosts.task_assembly import TaskAssembly, WorkerTask
 from kconnect_workers.states import TargetState
 from kconnect_workers.tasks.task_control import TaskControl
 from kconnect_workers.tasks.task_stats import TaskStats
+from kconnect_workers.tasks.used_topics import UsedTopics
 
 
 class TaskHost:
@@ -18,10 +19,11 @@ class TaskHost:
         self._host = host
         self._run = run
         self._control = TaskControl(TargetState[run.target_state], host.stop_requested, host.report, self._tell)
+        self._topics = UsedTopics(lambda topic: host.send(messages.TopicUsed(topic=topic)))
         self._task: WorkerTask | None = None
 
     def run(self) -> None:
-        assembly = TaskAssembly(self._host, self._run, self._control)
+        assembly = TaskAssembly(self._host, self._run, self._control, self._topics)
         try:
             self._task = assembly.task()
             self._task.run()
@@ -32,6 +34,8 @@ class TaskHost:
         match message:
             case messages.SetTargetState():
                 self._control.target = TargetState[message.target_state]
+            case messages.ForgetTopics():
+                self._topics.forget()
             case messages.Stop():
                 self._control.interrupt()
 

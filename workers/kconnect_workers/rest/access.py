@@ -23,13 +23,17 @@ class Access:
     """Refuses requests (403) that a web page of someone else makes through a user's browser.
 
     A Host that is an address cannot come from a rebound name; names must be `localhost`, this machine's, or among
-    `hosts` (`*` allows all). An Origin must be the Host's own, or `allowed_origin` (`*` for any).
+    `hosts` (`*` allows all). An Origin must be the Host's own, or `allowed_origin` (`*` for any), whose pages are told
+    by a preflight which methods they may use: `allowed_methods`.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: Iterable[str] = (), allowed_origin: str = "") -> None:
+    def __init__(
+        self, app: ASGIApp, *, hosts: Iterable[str] = (), allowed_origin: str = "", allowed_methods: str = ""
+    ) -> None:
         self._app = app
         self._hosts = {"localhost", socket.gethostname().lower(), *(host.lower() for host in hosts)}
         self._allowed_origin = allowed_origin
+        self._allowed_methods = allowed_methods or "GET,POST,HEAD"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -40,7 +44,8 @@ class Access:
         if refusal is not None:
             await error_answer(403, refusal)(scope, receive, send)
             return
-        await self._app(scope, receive, self._with_origin(send) if self._allowed_origin else send)
+        preflight = scope["method"] == "OPTIONS" and "access-control-request-method" in headers
+        await self._app(scope, receive, self._with_origin(send, preflight) if self._allowed_origin else send)
 
     def _refusal(self, headers: Headers) -> str | None:
         host = headers.get("host", "")
@@ -56,14 +61,18 @@ class Access:
             return f"requests from web pages of {origin or 'elsewhere'} are refused: see access.control.allow.origin"
         return None
 
-    def _with_origin(self, send: Send) -> Send:
-        async def with_header(message: Message) -> None:
+    def _with_origin(self, send: Send, preflight: bool) -> Send:
+        added = [(b"access-control-allow-origin", self._allowed_origin.encode())]
+        if preflight:
+            added.append((b"access-control-allow-methods", self._allowed_methods.encode()))
+            added.append((b"access-control-allow-headers", b"Content-Type,Accept,Origin,Authorization"))
+
+        async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                header = (b"access-control-allow-origin", self._allowed_origin.encode())
-                message = {**message, "headers": [*message["headers"], header]}
+                message = {**message, "headers": [*message["headers"], *added]}
             await send(message)
 
-        return with_header
+        return with_headers
 
 
 class AdminToken:

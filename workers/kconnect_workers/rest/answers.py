@@ -15,6 +15,7 @@ from kconnect.errors import (
     NotFoundError,
     RebalanceInProgressError,
 )
+from kconnect.redaction import process_redactor
 
 _STATUS: tuple[tuple[type[ConnectError], int], ...] = (
     (NotFoundError, 404),
@@ -43,7 +44,9 @@ class Nothing(Response):
 
 
 def error_answer(status: int, message: str, headers: dict[str, str] | None = None) -> Json:
-    return Json({"error_code": status, "message": message}, status_code=status, headers=headers)
+    return Json(
+        {"error_code": status, "message": process_redactor.redact(message)}, status_code=status, headers=headers
+    )
 
 
 def answer_to(error: ConnectError) -> Json:

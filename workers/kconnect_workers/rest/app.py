@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -17,15 +17,18 @@ from kconnect_workers.herder.herder import Herder
 from kconnect_workers.herder.offset_admin import OffsetAdmin
 from kconnect_workers.herder.runner import ConnectorRunner
 from kconnect_workers.herder.secrets import Secrets
-from kconnect_workers.rest import connectors, loggers, plugins, worker
+from kconnect_workers.response_headers import HeaderRule
+from kconnect_workers.rest import connectors, loggers, plugins, topics, worker
 from kconnect_workers.rest import offsets as offsets_api
 from kconnect_workers.rest.access import Access, AdminToken
 from kconnect_workers.rest.answers import error_answer, http_message
 from kconnect_workers.rest.paths import RawPaths
+from kconnect_workers.rest.response_headers import ResponseHeaders
+from kconnect_workers.rest.topics import TopicTracking
 
 _logger = logging.getLogger(__name__)
 
-_ROUTERS = (worker.router, connectors.router, offsets_api.router, plugins.router, loggers.router)
+_ROUTERS = (worker.router, connectors.router, topics.router, offsets_api.router, plugins.router, loggers.router)
 
 
 def create_app(
@@ -37,7 +40,10 @@ def create_app(
     cluster_id: str | None = None,
     hosts: Iterable[str] = (),
     allowed_origin: str = "",
+    allowed_methods: str = "",
     show_passwords: bool = False,
+    topic_tracking: TopicTracking = TopicTracking.RESETTABLE,
+    response_headers: Sequence[HeaderRule] = (),
 ) -> ASGIApp:
     """`hosts` are names that the worker may be called by besides its addresses and its machine's name."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
@@ -47,13 +53,15 @@ def create_app(
     app.state.log_levels = {}
     app.state.cluster_id = cluster_id
     app.state.admin_token = admin_token
+    app.state.topic_tracking = topic_tracking
     app.state.secrets = None if show_passwords else Secrets(environment.plugin_config)
     for router in _ROUTERS:
         app.include_router(router)
     app.add_exception_handler(StarletteHTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_bad_path)
     app.add_exception_handler(Exception, _on_error)
-    return Access(RawPaths(app), hosts=hosts, allowed_origin=allowed_origin)
+    access = Access(RawPaths(app), hosts=hosts, allowed_origin=allowed_origin, allowed_methods=allowed_methods)
+    return ResponseHeaders(access, response_headers)
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:

@@ -120,17 +120,6 @@ async def restart_task(name: PathName, task: TaskNumber, herder: WorkerHerder) -
     return Nothing(204)
 
 
-@router.get("/{name}/topics")
-async def topics(name: PathName, herder: WorkerHerder) -> Json:
-    return Json({name: {"topics": herder.topics(name)}})
-
-
-@router.put("/{name}/topics/reset")
-async def reset_topics(name: PathName, herder: WorkerHerder) -> Nothing:
-    await herder.forget_topics(name)
-    return Nothing(202)
-
-
 async def _expand(request: Request, herder: WorkerHerder, name: str) -> dict[str, Any]:
     """What the query's `expand` asks for of one connector; what it has not, like a status at first, is left out."""
     shown: dict[str, Any] = {}

@@ -10,6 +10,7 @@ from fastapi import Request
 from kconnect.errors import ConfigError, NotFoundError
 from kconnect.plugin import CONNECTORS, PluginInfo, PluginKind
 from kconnect.plugins import Plugins
+from kconnect.redaction import hide_in_url
 from kconnect_workers.herder.runner import ConnectorRunner
 from kconnect_workers.hosts.messages import ConfigInfos, ConfigKeyInfo, ConfigValueInfo
 from kconnect_workers.plugin_version import matches
@@ -63,7 +64,8 @@ async def validate(plugin: PathName, request: Request, herder: WorkerHerder) -> 
     asked = plugins.resolve(CONNECTORS, plugin)
     if plugins.resolve(CONNECTORS, named) != asked:
         raise ConfigError(f"Included connector type {named} does not match request type {plugin}")
-    return Json(_infos(await herder.validate(props)))
+    infos = await herder.validate(props)
+    return Json(_infos(infos, shown=request.app.state.secrets is None))
 
 
 def _plugin(info: PluginInfo) -> _Plugin:
@@ -80,13 +82,13 @@ def _check_version(plugins: Plugins, name: str, version: str | None) -> None:
         raise ConfigError(f"there is no version {version} of {name} here", suggestion=f"installed: {there}")
 
 
-def _infos(infos: ConfigInfos) -> dict[str, Any]:
+def _infos(infos: ConfigInfos, *, shown: bool) -> dict[str, Any]:
     return {
         "name": infos.name,
         "error_count": infos.error_count,
         "groups": infos.groups,
         "configs": [
-            {"definition": None if key is None else _definition(key), "value": _value(value)}
+            {"definition": None if key is None else _definition(key), "value": _value(value, shown)}
             for key, value in infos.configs
         ],
     }
@@ -96,5 +98,9 @@ def _definition(key: ConfigKeyInfo) -> dict[str, Any]:
     return msgspec.structs.asdict(key)
 
 
-def _value(value: ConfigValueInfo) -> dict[str, Any]:
-    return msgspec.structs.asdict(value)
+def _value(value: ConfigValueInfo, shown: bool) -> dict[str, Any]:
+    """The passwords of URLs hidden unless they are to be `shown`, as in what is shown of a connector's config."""
+    described = msgspec.structs.asdict(value)
+    if value.value is not None and not shown:
+        described["value"] = hide_in_url(value.value)
+    return described

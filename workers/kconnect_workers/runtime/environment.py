@@ -221,6 +221,12 @@ class Environment:
         for process in processes:
             process.set_target_state(state)
 
+    def forget_topics(self, name: str) -> None:
+        """Have the connector's tasks that are here tell anew which topics they use."""
+        for task in self._tasks.values():
+            if task.id.connector == name:
+                task.send(messages.ForgetTopics())
+
     def tasks(self) -> dict[TaskId, TaskProcess]:
         """The tasks that were started here and not stopped, failed ones too."""
         return dict(self._tasks)

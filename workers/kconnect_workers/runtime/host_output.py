@@ -8,6 +8,7 @@ import os
 import socket
 from collections import deque
 
+from kconnect.redaction import process_redactor
 from kconnect_workers.hosts.channel import ChannelProtocolError, FrameDecoder
 from kconnect_workers.hosts.messages import LogLine
 
@@ -18,7 +19,11 @@ _own_log = logging.getLogger(__name__)
 
 
 class StderrTail:
-    """Reads a pipe to its end and keeps the last lines; passes each on to the log, with `context` before it."""
+    """Reads a pipe to its end and keeps the last lines; passes each on to the log, with `context` before it.
+
+    What the process said on its control channel before it wrote a line has been read before that line is: the secrets
+    that it has learned are hidden in it.
+    """
 
     def __init__(self, fd: int, context: str) -> None:
         self._fd = fd
@@ -28,13 +33,13 @@ class StderrTail:
         self._loop = asyncio.get_running_loop()
         self._open = True
         os.set_blocking(fd, False)
-        self._loop.add_reader(fd, self._readable)
+        self._loop.add_reader(fd, self._loop.call_soon, self._readable)
 
     @property
     def text(self) -> str:
         """The last lines, oldest first."""
         rest = [self._partial.decode(errors="replace")] if self._partial else []
-        return "\n".join([*self._lines, *rest])
+        return process_redactor.redact("\n".join([*self._lines, *rest]))
 
     def drain(self) -> None:
         """Read what is in the pipe now, and close it. May be called twice."""
@@ -44,6 +49,8 @@ class StderrTail:
 
     def _readable(self) -> bool:
         """Whether there may be more."""
+        if not self._open:
+            return False
         try:
             data = os.read(self._fd, _CHUNK)
         except BlockingIOError:
@@ -56,7 +63,7 @@ class StderrTail:
         *lines, self._partial = (self._partial + data).split(b"\n")
         self._partial = self._partial[:_LINE_LIMIT]
         for line in lines:
-            text = line[:_LINE_LIMIT].decode(errors="replace").rstrip()
+            text = process_redactor.redact(line.decode(errors="replace").rstrip())[:_LINE_LIMIT]
             self._lines.append(text)
             if text:
                 _own_log.info("%s%s", self._context, text)

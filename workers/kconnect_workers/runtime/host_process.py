@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from kconnect.redaction import process_redactor
 from kconnect_workers.hosts.channel import CLOSED, AsyncChannel
 from kconnect_workers.hosts.lease import describe_exit
-from kconnect_workers.hosts.messages import FromHost, Message, ToHost
+from kconnect_workers.hosts.messages import FromHost, Message, SecretsLearned, ToHost
 from kconnect_workers.runtime.host_output import LogReader, StderrTail
 from kconnect_workers.runtime.registry import ProcessRegistry
 from kconnect_workers.runtime.zygote_client import ZygoteClient
@@ -92,9 +93,16 @@ class HostProcess:
             their_log.close()
             os.close(their_stderr)
         registry.add(pid)
+
+        def receive(message: FromHost) -> None:
+            if isinstance(message, SecretsLearned):
+                process_redactor.learn(message.secrets)
+            else:
+                on_message(message)
+
         closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         channel: AsyncChannel[FromHost] = AsyncChannel(
-            control, FromHost, on_message=on_message, on_closed=closed.set_result
+            control, FromHost, on_message=receive, on_closed=closed.set_result
         )
         host = cls(pid, zygote, registry, channel, LogReader(log_reader, context), StderrTail(stderr_reader, context))
         host._watcher = asyncio.create_task(host._watch(exit_status, closed))

@@ -19,6 +19,7 @@ from kconnect_workers.hosts.messages import (
     Stats,
     Stop,
     TaskConfigs,
+    TopicUsed,
     WriteOffsets,
 )
 from kconnect_workers.runtime.host_process import Exit, HostProcess
@@ -137,6 +138,8 @@ class TaskProcess(SupervisedProcess):
         match message:
             case Stats():
                 self.stats = message.counters
+            case TopicUsed():
+                self._listener.on_topic_used(self.id, message.topic)
             case ReadOffsets() | WriteOffsets():
                 self._on_offsets(self, message)
             case _:

@@ -56,12 +56,15 @@ class RecordDecoder:
         header_converter: HeaderConverter,
         chain: SinkChain | None,
         errors: ErrorHandler,
+        on_topic: Callable[[str], None] | None = None,
     ) -> None:
+        """`on_topic` is called for each run of messages of one topic in a batch."""
         self._key_converter = key_converter
         self._value_converter = value_converter
         self._header_converter = header_converter
         self._chain = chain
         self._errors = errors
+        self._on_topic = on_topic
         self._deserializers: dict[str, tuple[Deserializer, Deserializer]] = {}
         self.filtered = 0
 
@@ -94,6 +97,7 @@ class RecordDecoder:
     ) -> list[SinkRecord | None]:
         """One record per message; `last` gets the last offset of each partition."""
         topic: str | None = None
+        on_topic = self._on_topic
         from_key: Deserializer
         from_value: Deserializer
         types = _TIMESTAMP_TYPES
@@ -105,6 +109,8 @@ class RecordDecoder:
             if here != topic:
                 topic = here
                 from_key, from_value = self._deserializers_for(topic)
+                if on_topic is not None:
+                    on_topic(topic)
             partition, offset = message.partition(), message.offset()
             last[topic, partition] = offset
             try:

@@ -77,8 +77,10 @@ class RecordSender:
         stopping: threading.Event,
         on_record: OnRecord | None = None,
         before_topic: Callable[[str], None] | None = None,
+        on_topic: Callable[[str], None] | None = None,
     ) -> None:
-        """`before_topic` is called before the first record for a topic is sent, and may be called again."""
+        """`before_topic` is called before the first record for a topic is sent, and may be called again; `on_topic` for
+        each run of records of one topic in a batch."""
         self._producer = producer
         self._key_converter = key_converter
         self._value_converter = value_converter
@@ -88,6 +90,7 @@ class RecordSender:
         self._stopping = stopping
         self._on_record = on_record
         self._before_topic = before_topic
+        self._on_topic = on_topic
         self._serializers: dict[tuple[str, Schema | None, Schema | None], tuple[Serializer, Serializer]] = {}
         self._undeliverable: ConnectError | None = None
         self.tracker = DeliveryTracker(self._undelivered)
@@ -181,7 +184,7 @@ class RecordSender:
         deliveries: dict[bytes, Delivery],
     ) -> None:
         produce = self._producer.produce
-        on_record = self._on_record
+        on_record, on_topic = self._on_record, self._on_topic
         delivery: Delivery | None = None
         on_delivery: OnDelivery
         to_key: Serializer
@@ -200,6 +203,8 @@ class RecordSender:
             if record.topic != topic or record.key_schema is not key_schema or record.value_schema is not value_schema:
                 topic, key_schema, value_schema = record.topic, record.key_schema, record.value_schema
                 to_key, to_value = self._serializers_for(topic, key_schema, value_schema)
+                if on_topic is not None:
+                    on_topic(topic)
             if on_record is not None:
                 on_delivery = delivery.for_record(original, on_record)
             try:

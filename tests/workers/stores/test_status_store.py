@@ -4,7 +4,6 @@ import asyncio
 
 from kconnect_workers.states import State, Status, TaskId
 from kconnect_workers.stores.entry_log import Apply, Entry, MemoryLog
-from kconnect_workers.stores.offset_store import OffsetStore
 from kconnect_workers.stores.status_store import StatusStore
 
 
@@ -40,28 +39,5 @@ def test_a_status_that_cannot_be_read_is_passed_over() -> None:
             applies[0](key, value)
         await store.put(status("b"))
         assert store.connectors() == ["b"]
-
-    asyncio.run(scenario())
-
-
-def test_an_offset_keeps_the_key_bytes_that_were_read() -> None:
-    """Members of a JSON object have no order: another key would leave the old one to compaction for ever."""
-
-    async def scenario() -> None:
-        written: list[Entry] = []
-
-        class RecordingLog(MemoryLog):
-            async def append(self, entries: list[Entry]) -> None:
-                written.extend(entries)
-                await super().append(entries)
-
-        store = OffsetStore(RecordingLog)
-        await store.write([(b'["c", {"b": 2, "a": 1}]', b'{"position":1}')])
-        await store.alter("c", [({"a": 1, "b": 2}, {"position": 7}), ({"a": 9}, {"position": 0})])
-        assert written[1:] == [
-            (b'["c", {"b": 2, "a": 1}]', b'{"position":7}'),
-            (b'["c",{"a":9}]', b'{"position":0}'),
-        ]
-        assert await store.offsets("d") == []
 
     asyncio.run(scenario())

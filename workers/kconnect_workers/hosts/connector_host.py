@@ -15,15 +15,16 @@ from kconnect_workers.hosts import messages
 from kconnect_workers.hosts.channel import encode_frame
 from kconnect_workers.hosts.host import Host, trace_of
 from kconnect_workers.hosts.messages import RunConnector, ToHost
+from kconnect_workers.hosts.offset_logs import offset_log
 from kconnect_workers.hosts.plugin_loader import PluginLoader
-from kconnect_workers.hosts.task_assembly import DEFAULT_OFFSETS_TOPIC, offset_topic
-from kconnect_workers.hosts.worker_offsets import WorkerOffsets
 from kconnect_workers.states import State, TargetState
+from kconnect_workers.tasks.offset_storage import OffsetStorage
 from kconnect_workers.tasks.plugin_call import name_of, plugin_call
-from kconnect_workers.tasks.source_offsets import OffsetLog, Offsets
 from kconnect_workers.worker_config import WorkerConfig
 
 log = logging.getLogger(__name__)
+
+_IDLE_S = 5.0
 
 _Event = ToHost | Exception
 
@@ -42,14 +43,14 @@ class ConnectorHost:
         self._started = False
         self._idle: str | None = None
         """Why the connector has no tasks, None while it has some."""
-        self._offsets: Offsets | None = None
+        self._offsets: OffsetStorage | None = None
 
     def run(self) -> None:
         connector = self._make()
         try:
             self._follow_target(connector)
             while True:
-                event = self._events.get()
+                event = self._next_event()
                 match event:
                     case Exception():
                         raise ConnectError(f"{self._owner} reports: {type(event).__name__}: {event}") from event
@@ -64,6 +65,15 @@ class ConnectorHost:
             self._stop(connector)
             if self._offsets is not None:
                 self._offsets.close()
+
+    def _next_event(self) -> _Event:
+        """A connector that has asked for offsets holds clients for it: they are let go when nothing comes."""
+        while True:
+            try:
+                return self._events.get(timeout=_IDLE_S)
+            except queue.Empty:
+                if self._offsets is not None:
+                    self._offsets.idle()
 
     def receive(self, message: ToHost) -> None:
         self._events.put(message)
@@ -86,19 +96,11 @@ class ConnectorHost:
         connector.props = props
         if issubclass(connector_class, SourceConnector):
             worker = WorkerConfig.parse(loader.resolved(self._run.worker_props))
-            self._offsets = Offsets(self._run.connector, self._offset_log(worker, props))
+            self._offsets = OffsetStorage(self._run.connector, offset_log(self._host, self._run, worker, props))
             connector.context = _SourceContext(self, self._offsets)
         else:
             connector.context = _Context(self)
         return connector
-
-    def _offset_log(self, worker: WorkerConfig, props: dict[str, str]) -> OffsetLog:
-        if self._run.worker_keeps_offsets:
-            return WorkerOffsets(self._host, self._run.connector)
-        topic = props.get("offsets.storage.topic") or worker.originals.get(
-            "offset.storage.topic", DEFAULT_OFFSETS_TOPIC
-        )
-        return offset_topic(worker, topic)
 
     def _follow_target(self, connector: Connector[Any]) -> None:
         if self._target is TargetState.STARTED:
@@ -181,6 +183,6 @@ class _Context:
 class _SourceContext(_Context):
     """A `SourceConnectorContext`."""
 
-    def __init__(self, host: ConnectorHost, reader: Offsets) -> None:
+    def __init__(self, host: ConnectorHost, reader: OffsetStorage) -> None:
         super().__init__(host)
         self.offset_storage_reader = reader

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from confluent_kafka import Consumer, KafkaError, Producer
+from confluent_kafka import KafkaError, Producer
 from confluent_kafka.admin import AdminClient
 
 from kconnect import kafka
@@ -17,20 +17,20 @@ from kconnect.source import SourceConnector, SourceTask
 from kconnect_workers.connector_config import ConnectorConfig, SinkConnectorConfig
 from kconnect_workers.hosts.host import Host
 from kconnect_workers.hosts.messages import RunTask
+from kconnect_workers.hosts.offset_logs import offset_log
 from kconnect_workers.hosts.plugin_loader import PluginLoader
-from kconnect_workers.hosts.worker_offsets import WorkerOffsets
 from kconnect_workers.states import TaskId
 from kconnect_workers.tasks.chain import TransformationChain
 from kconnect_workers.tasks.dead_letter_queue import DeadLetterQueue, create_dead_letter_topic
 from kconnect_workers.tasks.errant_records import WorkerErrantRecordReporter
 from kconnect_workers.tasks.error_handling import ErrorHandler, ErrorPolicy, ErrorReporter
+from kconnect_workers.tasks.offset_storage import OffsetLog, OffsetStorage
 from kconnect_workers.tasks.partition_logs import PartitionLogs
 from kconnect_workers.tasks.plugin_call import plugin_call
 from kconnect_workers.tasks.raw_messages import RawMessages
 from kconnect_workers.tasks.record_decoder import RecordDecoder
 from kconnect_workers.tasks.record_sender import RecordSender
 from kconnect_workers.tasks.sink_task import WorkerSinkTask
-from kconnect_workers.tasks.source_offsets import OffsetLog, Offsets, OffsetTopic
 from kconnect_workers.tasks.source_task import WorkerSourceTask
 from kconnect_workers.tasks.subscription import ListedTopics, MatchingTopics
 from kconnect_workers.tasks.task_control import TaskControl
@@ -41,9 +41,6 @@ from kconnect_workers.topic_creation import topic_creation_rules
 from kconnect_workers.worker_config import WorkerConfig
 
 clients_log = logging.getLogger("kconnect.kafka")
-
-DEFAULT_OFFSETS_TOPIC = "connect-offsets"
-_READER_GROUP = "connect-offsets-reader"
 
 # Bounds of what librdkafka may hold, which are generous by default: a task holds little of its own. A consumer whose
 # queue is full looks again after a second by default: a quick task would wait for most of it.
@@ -117,7 +114,7 @@ class TaskAssembly:
             control=self._control,
             sender=sender,
             errors=errors,
-            offsets=Offsets(self.id.connector, self._offset_log(producer)),
+            offsets=OffsetStorage(self.id.connector, self._offset_log(producer)),
             check_lease=self._host.check_lease,
             flush_interval_s=self.worker.offset_flush_interval_ms / 1000,
             flush_timeout_s=self.worker.offset_flush_timeout_ms / 1000,
@@ -235,31 +232,8 @@ class TaskAssembly:
 
     def _offset_log(self, producer: Producer) -> OffsetLog:
         """Offsets are written by the records' producer, unless the connector has changed that for its own ends."""
-        if self._run.worker_keeps_offsets:
-            return WorkerOffsets(self._host, self.id.connector)
-        topic = self.connector_props.get("offsets.storage.topic") or self.worker.originals.get(
-            "offset.storage.topic", DEFAULT_OFFSETS_TOPIC
-        )
-        return offset_topic(self.worker, topic, producer=None if self._overrides("producer") else producer)
-
-
-def offset_topic(worker: WorkerConfig, topic: str, producer: Producer | None = None) -> OffsetTopic:
-    """The offsets topic, by the worker's own clients."""
-
-    def make_producer() -> Producer:
-        return producer or kafka.producer(worker.client_props("producer"), logger=clients_log)
-
-    def make_consumer() -> Consumer:
-        props = {
-            **worker.client_props("consumer"),
-            "group.id": _READER_GROUP,
-            "isolation.level": "read_committed",
-            "auto.offset.reset": "earliest",
-            "enable.partition.eof": "true",
-        }
-        return kafka.consumer(props, logger=clients_log)
-
-    return OffsetTopic(topic, make_producer, make_consumer)
+        shared = None if self._overrides("producer") else producer
+        return offset_log(self._host, self._run, self.worker, self.connector_props, shared)
 
 
 def _log_client_error(error: KafkaError) -> None:

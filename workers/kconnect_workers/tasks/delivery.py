@@ -12,21 +12,15 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from kconnect.errors import DataError
 from kconnect.record import SourceOffset, SourcePartition, SourceRecord
+from kconnect_workers.stores.source_offsets import partition_key
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message
 
 OnFailure = Callable[["KafkaError", "Message"], bool]
 """Told of a record that the log refused; whether that is tolerated."""
-
-
-def partition_key(partition: SourcePartition) -> bytes:
-    """The same bytes for the same partition, whatever the order of its members."""
-    return msgspec.json.encode(partition, order="deterministic")
 
 
 class Delivery:

@@ -8,12 +8,13 @@ from typing import Protocol, TypeAlias, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from kconnect.compiled_rows import CompiledRows
 from kconnect.converter import Converter, HeaderConverter, Serializer
 from kconnect.errors import ConnectError, DataError, RetriableError
 from kconnect.record import RowBatch, SourcePartition, SourceRecord
-from kconnect.compiled_rows import CompiledRows
 from kconnect.schema import Schema
-from kconnect_workers.tasks.delivery import Delivery, DeliveryTracker, partition_key
+from kconnect_workers.stores.source_offsets import partition_key
+from kconnect_workers.tasks.delivery import Delivery, DeliveryTracker
 from kconnect_workers.tasks.error_handling import ErrorHandler, Failure, Stage
 from kconnect_workers.tasks.plugin_call import name_of
 

@@ -14,9 +14,9 @@ from kconnect.record import RowBatch, SourceRecord
 from kconnect.source import SourceTask, TransactionContext
 from kconnect_workers.states import State, TaskId
 from kconnect_workers.tasks.error_handling import ErrorHandler
+from kconnect_workers.tasks.offset_storage import OffsetStorage
 from kconnect_workers.tasks.plugin_call import name_of, plugin_call
 from kconnect_workers.tasks.record_sender import RecordSender, StoppedError
-from kconnect_workers.tasks.source_offsets import Offsets
 from kconnect_workers.tasks.task_control import TaskControl
 from kconnect_workers.tasks.task_stats import TaskStats
 
@@ -46,7 +46,7 @@ class WorkerSourceTask:
         control: TaskControl,
         sender: RecordSender,
         errors: ErrorHandler,
-        offsets: Offsets,
+        offsets: OffsetStorage,
         check_lease: Callable[[], None],
         flush_interval_s: float,
         flush_timeout_s: float,

@@ -1,0 +1,81 @@
+"""Where the processes of a source connector find its offsets: in the offsets topic, or through the worker."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient
+
+from kconnect import kafka
+from kconnect_workers.hosts.host import Host
+from kconnect_workers.hosts.messages import RunConnector, RunTask
+from kconnect_workers.stores.entry_log import Apply, Entry
+from kconnect_workers.stores.topic_reader import READING
+from kconnect_workers.tasks.offset_storage import OffsetLog
+from kconnect_workers.tasks.offset_topic import OffsetTopic
+from kconnect_workers.worker_config import WorkerConfig
+
+_DEFAULT_TOPIC = "connect-offsets"
+_READER_GROUP = "connect-offsets-reader"
+
+_clients_log = logging.getLogger("kconnect.kafka")
+
+
+def offset_log(
+    host: Host,
+    run: RunConnector | RunTask,
+    worker: WorkerConfig,
+    props: Mapping[str, str],
+    producer: Producer | None = None,
+) -> OffsetLog:
+    """The offsets of the connector that `props` configure; written by `producer` if there is one, and otherwise by the
+    worker's settings."""
+    if run.worker_keeps_offsets:
+        return WorkerOffsets(host, run.connector)
+    own = props.get("offsets.storage.topic")
+    return offset_topic(worker, own or worker.originals.get("offset.storage.topic", _DEFAULT_TOPIC), producer)
+
+
+def offset_topic(worker: WorkerConfig, topic: str, producer: Producer | None = None) -> OffsetTopic:
+    """The offsets topic, by clients of the worker's settings."""
+
+    def make_producer() -> Producer:
+        return producer or kafka.producer(worker.client_props("producer"), logger=_clients_log)
+
+    def make_consumer() -> Consumer:
+        props = {**worker.client_props("consumer"), "group.id": _READER_GROUP, **READING}
+        return kafka.consumer(props, logger=_clients_log)
+
+    def make_admin() -> AdminClient:
+        return kafka.admin(worker.client_props("admin"), logger=_clients_log)
+
+    return OffsetTopic(topic, make_producer=make_producer, make_consumer=make_consumer, make_admin=make_admin)
+
+
+class WorkerOffsets:
+    """An OffsetLog that asks the worker, which keeps a file."""
+
+    def __init__(self, host: Host, connector: str) -> None:
+        self._host = host
+        self._connector = connector
+        self._seen: set[bytes] = set()
+
+    def read(self, apply: Apply) -> None:
+        """The worker tells what there is: what there was, and is no more, has been reset."""
+        entries = dict(self._host.read_offsets(self._connector))
+        for key in self._seen - entries.keys():
+            apply(key, None)
+        for key, value in entries.items():
+            apply(key, value)
+        self._seen = set(entries)
+
+    def write(self, entries: Sequence[Entry], timeout_s: float) -> None:
+        self._host.write_offsets(list(entries))
+
+    def idle(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass

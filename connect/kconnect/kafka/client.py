@@ -33,6 +33,15 @@ class ClusterDescription:
     brokers: Mapping[int, tuple[str, int]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogDir:
+    """A folder of a broker's data. `sizes` are the bytes of each partition in it, by topic and number."""
+
+    broker_id: int
+    path: str
+    sizes: Mapping[tuple[str, int], int]
+
+
 class Client:
     """Asks a cluster by its bootstrap servers; connects when first used. Used by one thread.
 
@@ -56,6 +65,23 @@ class Client:
             controller_id=answer.controller_id,
             brokers={broker.broker_id: (broker.host, broker.port) for broker in answer.brokers},
         )
+
+    def describe_log_dirs(self) -> list[LogDir]:
+        """The data folders of every broker, without those that a broker cannot read."""
+        found = []
+        for broker_id, server in self.describe_cluster().brokers.items():
+            answer = self._ask(server, requests.DescribeLogDirs(topics=None), responses.DescribeLogDirs)
+            _expect_success(answer.error_code, f"describing the log folders of broker {broker_id}")
+            found += [
+                LogDir(
+                    broker_id=broker_id,
+                    path=result.log_dir,
+                    sizes={(t.name, p.partition_index): p.partition_size for t in result.topics for p in t.partitions},
+                )
+                for result in answer.results
+                if result.error_code == ErrorCode.NONE
+            ]
+        return found
 
     def leave_group(self, group_id: str, member_ids: Sequence[str]) -> None:
         """Have members leave that cannot say so themselves, such as those of a killed process, so that the others

@@ -1,4 +1,4 @@
-"""Giving up what is damaged: `python -m kconnect.log.repair --data DIR TOPIC-PARTITION`.
+"""Giving up what is damaged, which is what `kconnect broker repair` does.
 
 A partition goes offline when something that was synced is missing or broken in its files. Repair keeps what is
 sound before the first damage, moves nothing, and lets the log go on at the offset where it would have gone
@@ -7,8 +7,6 @@ on: offsets are not given out twice, so that nobody takes new records for old on
 
 from __future__ import annotations
 
-import argparse
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,25 +59,3 @@ def repair(data: Path, partition: str) -> Repaired:
         raise LogError(f"{partition} cannot be repaired: {e}") from e
     finally:
         data_dir.close()
-
-
-def main() -> int:
-    """Parse the command line and repair; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m kconnect.log.repair", description="Give up damaged records.")
-    parser.add_argument("--data", type=Path, required=True, help="the data folder of a broker that does not run")
-    parser.add_argument("partition", help="TOPIC-NUMBER, as in the broker's message")
-    arguments = parser.parse_args()
-    try:
-        repaired = repair(arguments.data, arguments.partition)
-    except LogError as e:
-        print(f"repair: {e}", file=sys.stderr)
-        return 1
-    print(
-        f"{arguments.partition}: records before offset {repaired.kept_until} are kept, "
-        f"{repaired.cut_bytes} bytes cut, new records begin at offset {repaired.next_offset}"
-    )
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -18,7 +18,7 @@ from kconnect.errors import (
     NotFoundError,
     RebalanceInProgressError,
 )
-from kconnect_workers.cli import connectors, plugins, records, servers
+from kconnect_workers.cli import broker, connectors, consume, plugins, produce, standalone, states, topics
 from kconnect_workers.cli.rest_client import UnreachableError
 
 EXIT_CODES: tuple[tuple[type[ConnectError], int], ...] = (
@@ -49,13 +49,13 @@ def _version(value: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Show the version and leave.")
     ] = False,
 ) -> None:
     """Kafka Connect for Python people."""
 
 
-for commands in (servers, connectors, plugins, records):
+for commands in (standalone, broker, states, connectors, plugins, topics, consume, produce):
     commands.register(app)
 
 

@@ -1,4 +1,4 @@
-"""Commands on connectors: look at them, make them, change what they do."""
+"""Commands on connectors: make them, and change what they do."""
 
 from __future__ import annotations
 
@@ -7,144 +7,145 @@ from typing import Annotated, Any
 
 import typer
 
-from kconnect_workers.cli.output import Output, OutputOption, print_json, print_table
+from kconnect_workers.cli.output import Output, OutputOption, print_json_line
 from kconnect_workers.cli.rest_client import DEFAULT_URL, RestClient, UrlOption
 from kconnect_workers.connector_file import read_connector_file
 
-Name = Annotated[str, typer.Argument(help="The connector's name.")]
-File = Annotated[
-    Path,
-    typer.Option("--file", "-f", help="A connector config: JSON, or a properties file.", dir_okay=False),
+Names = Annotated[list[str], typer.Argument(metavar="NAME …", help="The connectors' names.", show_default=False)]
+Files = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="FILE …", help="Connector configs: JSON, or properties; - is standard input."),
+]
+FileOption = Annotated[
+    list[Path] | None,
+    typer.Option("--file", "-f", metavar="FILE", help="The same, as an option.", show_default=False),
 ]
 
 
-_NO_STATUS: dict[str, Any] = {"type": "", "connector": {"state": "UNASSIGNED"}, "tasks": []}
-"""Of a connector that was just created, and has reported nothing yet."""
-
-
-def get(
-    url: UrlOption = DEFAULT_URL,
-    output: OutputOption = Output.TABLE,
-) -> None:
-    """List the connectors with their state."""
-    answer = RestClient(url).call("GET", "connectors", params={"expand": ["status", "info"]})
-    if output is Output.JSON:
-        print_json(answer)
-        return
-    rows = []
-    for name, connector in sorted(answer.items()):
-        status = connector.get("status") or _NO_STATUS
-        tasks = [task["state"] for task in status["tasks"]]
-        running = f"{tasks.count('RUNNING')}/{len(tasks)}"
-        rows.append((name, status["type"], status["connector"]["state"], running, _class_name(connector)))
-    print_table(
-        ("name", "type", "state", "tasks", "class"),
-        rows,
-        empty="No connectors yet. Create one: kconnect create -f connector.json",
-    )
-
-
-def describe(name: Name, url: UrlOption = DEFAULT_URL, output: OutputOption = Output.TABLE) -> None:
-    """Show one connector: its state, its tasks and why they failed, its config."""
-    client = RestClient(url)
-    info = client.call("GET", "connectors", name)
-    status = client.call("GET", "connectors", name, "status")
-    if output is Output.JSON:
-        print_json({"info": info, "status": status})
-        return
-    connector = status["connector"]
-    typer.echo(f"{name}  {status['type']}  {connector['state']}  on {connector['worker_id']}")
-    if connector.get("trace"):
-        typer.echo(connector["trace"])
-    print_table(
-        ("task", "state", "worker"),
-        [(task["id"], task["state"], task["worker_id"]) for task in status["tasks"]],
-        empty="No tasks.",
-    )
-    for task in status["tasks"]:
-        if task.get("trace"):
-            typer.echo(f"\ntask {task['id']} failed:\n{task['trace']}")
-    typer.echo("")
-    print_table(("key", "value"), sorted(info["config"].items()), empty="No config.")
-
-
 def create(
-    file: File,
+    files: Files = None,
+    file: FileOption = None,
     url: UrlOption = DEFAULT_URL,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Create a connector from a file; refuse if there is one of its name."""
-    definition = read_connector_file(file)
-    _report("created", RestClient(url).call("POST", "connectors", json=definition), output)
+    """Create connectors from files; refuse one whose name is taken.
+
+    For example: kconnect create orders.json · kconnect create *.json · jq … | kconnect create -
+    """
+    client = RestClient(url)
+    for definition in _definitions(files, file):
+        _stored("created", client.call("POST", "connectors", json=definition), output)
 
 
 def apply(
-    file: File,
+    files: Files = None,
+    file: FileOption = None,
     url: UrlOption = DEFAULT_URL,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Make a connector be as the file says, whether it exists or not."""
-    definition = read_connector_file(file)
-    answer = RestClient(url).call("PUT", "connectors", definition["name"], "config", json=definition["config"])
-    _report("applied", answer, output)
+    """Make connectors be as the files say, whether they exist or not.
+
+    For example: kconnect apply orders.json
+    """
+    client = RestClient(url)
+    for definition in _definitions(files, file):
+        answer = client.call("PUT", "connectors", definition["name"], "config", json=definition["config"])
+        _stored("applied", answer, output)
 
 
-def delete(name: Name, url: UrlOption = DEFAULT_URL) -> None:
-    """Delete a connector. Its topics and its offsets stay."""
-    RestClient(url).call("DELETE", "connectors", name)
-    typer.echo(f"{name} deleted")
+def delete(names: Names, url: UrlOption = DEFAULT_URL, output: OutputOption = Output.TABLE) -> None:
+    """Delete connectors. Their topics and offsets stay.
+
+    For example: kconnect delete orders
+    """
+    client = RestClient(url)
+    for name in names:
+        client.call("DELETE", "connectors", name)
+        _done(name, "deleted", output)
 
 
-def pause(name: Name, url: UrlOption = DEFAULT_URL) -> None:
-    """Pause a connector: its tasks stay, and move nothing."""
-    RestClient(url).call("PUT", "connectors", name, "pause")
-    typer.echo(f"{name} is being paused")
+def pause(names: Names, url: UrlOption = DEFAULT_URL, output: OutputOption = Output.TABLE) -> None:
+    """Pause connectors: their tasks stay, and move nothing.
+
+    For example: kconnect pause orders
+    """
+    _put(names, "pause", "is being paused", url, output)
 
 
-def resume(name: Name, url: UrlOption = DEFAULT_URL) -> None:
-    """Resume a paused or stopped connector."""
-    RestClient(url).call("PUT", "connectors", name, "resume")
-    typer.echo(f"{name} is being resumed")
+def resume(names: Names, url: UrlOption = DEFAULT_URL, output: OutputOption = Output.TABLE) -> None:
+    """Resume paused or stopped connectors.
+
+    For example: kconnect resume orders
+    """
+    _put(names, "resume", "is being resumed", url, output)
 
 
-def stop(name: Name, url: UrlOption = DEFAULT_URL) -> None:
-    """Stop a connector: its tasks end, its config and offsets stay."""
-    RestClient(url).call("PUT", "connectors", name, "stop")
-    typer.echo(f"{name} is being stopped")
+def stop(names: Names, url: UrlOption = DEFAULT_URL, output: OutputOption = Output.TABLE) -> None:
+    """Stop connectors: their tasks end, their configs and offsets stay.
+
+    For example: kconnect stop orders
+    """
+    _put(names, "stop", "is being stopped", url, output)
 
 
 def restart(
-    name: Name,
+    names: Names,
     task: Annotated[int | None, typer.Option("--task", "-t", help="Restart this task alone.")] = None,
     include_tasks: Annotated[bool, typer.Option(help="Restart the tasks with the connector.")] = True,
     only_failed: Annotated[bool, typer.Option(help="Restart only what has failed.")] = False,
     url: UrlOption = DEFAULT_URL,
+    output: OutputOption = Output.TABLE,
 ) -> None:
-    """Restart a connector with its tasks, or one task."""
+    """Restart connectors with their tasks, or one task.
+
+    For example: kconnect restart orders --only-failed · kconnect restart orders --task 0
+    """
     client = RestClient(url)
-    if task is not None:
-        client.call("POST", "connectors", name, "tasks", str(task), "restart")
-        typer.echo(f"{name}-{task} is being restarted")
-        return
-    params: dict[str, str | list[str]] = {
-        "includeTasks": str(include_tasks).lower(),
-        "onlyFailed": str(only_failed).lower(),
-    }
-    client.call("POST", "connectors", name, "restart", params=params)
-    typer.echo(f"{name} is being restarted")
+    for name in names:
+        if task is None:
+            params: dict[str, str | list[str]] = {
+                "includeTasks": str(include_tasks).lower(),
+                "onlyFailed": str(only_failed).lower(),
+            }
+            client.call("POST", "connectors", name, "restart", params=params)
+            _done(name, "is being restarted", output)
+        else:
+            client.call("POST", "connectors", name, "tasks", str(task), "restart")
+            _done(name, "is being restarted", output, task=task)
 
 
 def register(app: typer.Typer) -> None:
-    for command in (get, describe, create, apply, delete, pause, resume, stop, restart):
+    for command in (create, apply, delete, pause, resume, stop, restart):
         app.command(rich_help_panel="Connectors")(command)
 
 
-def _class_name(connector: dict[str, Any]) -> str:
-    return str(connector["info"]["config"].get("connector.class", ""))
+def _definitions(files: list[Path] | None, more: list[Path] | None) -> list[dict[str, Any]]:
+    """What the files hold. All are read before anything is done: one that makes no sense leaves nothing half done."""
+    wanted = [*(files or ()), *(more or ())]
+    if not wanted:
+        raise typer.BadParameter("name a file, or - for standard input", param_hint="FILE")
+    return [read_connector_file(file) for file in wanted]
 
 
-def _report(done: str, answer: dict[str, Any], output: Output) -> None:
+def _put(names: list[str], action: str, done: str, url: str, output: Output) -> None:
+    client = RestClient(url)
+    for name in names:
+        client.call("PUT", "connectors", name, action)
+        _done(name, done, output)
+
+
+def _stored(done: str, connector: dict[str, Any], output: Output) -> None:
     if output is Output.JSON:
-        print_json(answer)
+        print_json_line(connector)
     else:
-        typer.echo(f"{answer['name']} {done}; see it with: kconnect describe {answer['name']}")
+        typer.echo(f"{connector['name']} {done}; see it with: kconnect describe {connector['name']}")
+
+
+def _done(name: str, done: str, output: Output, *, task: int | None = None) -> None:
+    if output is Output.JSON:
+        result = done.removeprefix("is being ")
+        print_json_line(
+            {"name": name, "result": result} if task is None else {"name": name, "task": task, "result": result}
+        )
+    else:
+        typer.echo(f"{name if task is None else f'{name}-{task}'} {done}")

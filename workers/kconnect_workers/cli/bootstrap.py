@@ -1,0 +1,100 @@
+"""Where the log or Kafka listens that a command is about, and the clients that ask it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kconnect.errors import NotFoundError, RetriableError
+from kconnect_workers.cli.rest_client import UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from confluent_kafka.admin import AdminClient
+
+    from kconnect.kafka.client import LogDir
+
+DEFAULT_BOOTSTRAP = "127.0.0.1:9092"
+REACH_SECONDS = 5.0
+
+BootstrapOption = Annotated[
+    str | None,
+    typer.Option(
+        "--bootstrap-server",
+        "-b",
+        metavar="HOST:PORT",
+        envvar="KCONNECT_BOOTSTRAP",
+        help="Where the log, or an Apache Kafka, listens.",
+        show_default=f"the log that serves your own data folder now, or else {DEFAULT_BOOTSTRAP}",
+    ),
+]
+
+
+def bootstrap_servers(given: str | None) -> str:
+    """What is given, or the address of the log that serves this user's data folder now, or else the usual one."""
+    from kconnect.log.running import running_broker
+    from kconnect_workers.data_dir import default_data_dir
+
+    if given:
+        return given
+    running = running_broker(default_data_dir() / "log")
+    return DEFAULT_BOOTSTRAP if running is None else running.bootstrap_servers
+
+
+def client_props(bootstrap: str) -> dict[str, str]:
+    """Settings of a client whose failures we report ourselves: librdkafka's own log would repeat each one."""
+    return {"bootstrap.servers": bootstrap, "log_level": "0"}
+
+
+def admin_client(bootstrap: str) -> AdminClient:
+    from kconnect.kafka import admin
+
+    return admin(client_props(bootstrap))
+
+
+def topics_at(client: Any, bootstrap: str, *, internal: bool = True) -> dict[str, Any]:
+    """The metadata of the topics by name, asked by any client. UnreachableError when no broker answers."""
+    from confluent_kafka import KafkaException
+
+    try:
+        topics = client.list_topics(timeout=REACH_SECONDS).topics
+    except KafkaException as error:
+        raise unreachable(bootstrap) from error
+    return {name: topic for name, topic in topics.items() if internal or not name.startswith("__")}
+
+
+def select(topics: Mapping[str, Any], names: Iterable[str] | None, bootstrap: str) -> dict[str, Any]:
+    """Those of the `names`, or all. NotFoundError for one that is not there."""
+    if not names:
+        return dict(topics)
+    for name in names:
+        if name not in topics:
+            raise NotFoundError(f"there is no topic {name} at {bootstrap}; see `kconnect topics`")
+    return {name: topics[name] for name in names}
+
+
+def log_dirs_at(bootstrap: str) -> list[LogDir]:
+    """The folders of the brokers, with what each partition takes there. UnreachableError when no broker answers."""
+    from kconnect.kafka.client import Client
+
+    with reaching(bootstrap), Client(bootstrap, client_id="kconnect-cli", timeout=REACH_SECONDS) as client:
+        return client.describe_log_dirs()
+
+
+@contextmanager
+def reaching(bootstrap: str) -> Iterator[None]:
+    """UnreachableError for the RetriableError of a broker that does not answer."""
+    try:
+        yield
+    except RetriableError as error:
+        raise unreachable(bootstrap) from error
+
+
+def unreachable(bootstrap: str) -> UnreachableError:
+    return UnreachableError(
+        f"no broker answers at {bootstrap}; start the worker (or `kconnect broker`), or say where with "
+        "--bootstrap-server"
+    )

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from kconnect.errors import ConfigError
+from kconnect.java_double import double_to_string
 from kconnect.redaction import HIDDEN, process_redactor
 
 ClassResolver: TypeAlias = Callable[[str, str], object]
@@ -86,33 +87,6 @@ def convert_to_string(value: Any, type_: Type | None) -> str | None:
     if type_ is Type.CLASS and isinstance(value, type):
         return f"{value.__module__}:{value.__qualname__}"
     return str(value)
-
-
-def double_to_string(value: float) -> str:
-    """`value` as Java prints a double: plain between 1e-3 and 1e7, otherwise as `1.0E-5`."""
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    if value == 0 or 1e-3 <= abs(value) < 1e7:
-        text = repr(float(value))
-        if "e" not in text:
-            return text
-    mantissa, _, exponent = f"{value!r}".partition("e")
-    if not exponent:
-        digits = len(f"{abs(value):.17g}")
-        mantissa, _, exponent = _shortest_scientific(value, digits).partition("e")
-    if "." not in mantissa:  # Java prints two digits at least, and of those the nearest: 4.9E-324
-        mantissa, _, exponent = f"{value:.1e}".partition("e")
-    return f"{mantissa}E{int(exponent)}"
-
-
-def _shortest_scientific(value: float, digits: int) -> str:
-    for precision in range(digits + 1):
-        text = f"{value:.{precision}e}"
-        if float(text) == value:
-            return text
-    raise AssertionError(f"{value!r} has a finite decimal form")
 
 
 class _UnfitError(Exception):

@@ -52,6 +52,11 @@ class Type(enum.Enum):
         return self not in (Type.ARRAY, Type.MAP, Type.STRUCT)
 
 
+INTEGER_BITS: Final = {Type.INT8: 8, Type.INT16: 16, Type.INT32: 32, Type.INT64: 64}
+NUMBERS: Final = (*INTEGER_BITS, Type.FLOAT32, Type.FLOAT64)
+"""Each widens to those after it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """A field of a struct; `index` is its place in `Schema.fields`."""
@@ -282,7 +287,6 @@ _LOGICAL_CLASSES: Final[dict[str, tuple[type, ...]]] = {
     TIME_NAME: (time,),
     TIMESTAMP_NAME: (datetime,),
 }
-_INTEGER_BITS: Final = {Type.INT8: 8, Type.INT16: 16, Type.INT32: 32, Type.INT64: 64}
 
 
 class _MisfitError(Exception):
@@ -321,7 +325,7 @@ def _accept(schema: Schema, value: Any) -> None:
 
 
 def _check_integer(schema: Schema, value: int) -> None:
-    bits = _INTEGER_BITS[schema.type]
+    bits = INTEGER_BITS[schema.type]
     if not -(1 << (bits - 1)) <= value < 1 << (bits - 1):
         raise _MisfitError(f"{value} does not fit into {schema.type.value}")
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any, Final
+from typing import Any
 
 from kconnect.errors import DataError
-from kconnect.schema import Schema, Type
-
-_WIDENING: Final = (Type.INT8, Type.INT16, Type.INT32, Type.INT64, Type.FLOAT32, Type.FLOAT64)
+from kconnect.schema import NUMBERS, Schema, Type
 
 
 def project(source: Schema, value: Any, target: Schema) -> Any:
@@ -55,7 +53,7 @@ def _check_compatible(source: Schema, target: Schema) -> None:
 
 
 def _widens(source: Type, target: Type) -> bool:
-    return source in _WIDENING and target in _WIDENING and _WIDENING.index(source) < _WIDENING.index(target)
+    return source in NUMBERS and target in NUMBERS and NUMBERS.index(source) < NUMBERS.index(target)
 
 
 def _project_struct(source: Schema, value: dict[str, Any], target: Schema) -> dict[str, Any]:

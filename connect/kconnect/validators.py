@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from kconnect.config_types import double_to_string
 from kconnect.errors import ConfigError
+from kconnect.java_double import double_to_string
 
 Validator: TypeAlias = Callable[[str, Any], None]
 

@@ -1,6 +1,6 @@
 """Values out of text, and from one type to another, by Kafka's rules.
 
-`value_text.value_text` is the way back."""
+`java_text.value_text` is the way back."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from typing import Any, Final
 
 from kconnect import float32, logical
 from kconnect.errors import DataError
+from kconnect.java_double import double_to_string
+from kconnect.java_text import value_text
+from kconnect.literals import parse_number, parse_temporal, read_decimal
 from kconnect.record import SchemaAndValue
 from kconnect.schema import (
     BOOLEAN_SCHEMA,
@@ -20,19 +23,17 @@ from kconnect.schema import (
     DECIMAL_NAME,
     FLOAT64_SCHEMA,
     INT64_SCHEMA,
+    INTEGER_BITS,
+    NUMBERS,
     STRING_SCHEMA,
     TIME_NAME,
     TIMESTAMP_NAME,
     Schema,
     Type,
 )
-from kconnect.value_literal import parse_number, parse_temporal, read_decimal
-from kconnect.value_text import float_text, value_text
 
-_BITS: Final = {Type.INT8: 8, Type.INT16: 16, Type.INT32: 32, Type.INT64: 64}
 _TOKEN: Final = re.compile(r'[:,{}\[\]"]|(?:\\.|[^:,{}\[\]"\\])+\\?|\\', re.ASCII | re.DOTALL)
 _TEMPORAL: Final = frozenset({DATE_NAME, TIME_NAME, TIMESTAMP_NAME})
-_WIDENING: Final = (Type.INT8, Type.INT16, Type.INT32, Type.INT64, Type.FLOAT32, Type.FLOAT64)
 
 
 def infer_schema(value: Any) -> Schema | None:
@@ -220,8 +221,8 @@ class _CommonSchema:
             return
         if self.schema is None or self.schema.type is element.schema.type:
             self.schema = element.schema
-        elif self.schema.type in _WIDENING and element.schema.type in _WIDENING:
-            self.schema = max(self.schema, element.schema, key=lambda schema: _WIDENING.index(schema.type))
+        elif self.schema.type in NUMBERS and element.schema.type in NUMBERS:
+            self.schema = max(self.schema, element.schema, key=lambda schema: NUMBERS.index(schema.type))
         else:
             self.schema, self._mixed = None, True
 
@@ -256,7 +257,7 @@ def _to_boolean(target: Schema, source: Schema | None, value: Any) -> bool:
 def _to_integer(target: Schema, source: Schema | None, value: Any) -> Any:
     if target.name in _TEMPORAL:
         return _to_temporal(target, value)
-    return _cut(_long(value, target), _BITS[target.type])
+    return _cut(_long(value, target), INTEGER_BITS[target.type])
 
 
 def _to_float(target: Schema, source: Schema | None, value: Any) -> float:
@@ -283,7 +284,7 @@ def _to_bytes(target: Schema, source: Schema | None, value: Any) -> Any:
         number = float(Decimal(value))
         if number - number != 0.0:
             raise _impossible(value, target)
-        return Decimal(float_text(number))
+        return Decimal(double_to_string(number))
     parsed = read_decimal(value) if isinstance(value, str) else None
     if parsed is None:
         raise _impossible(value, target)
@@ -298,7 +299,7 @@ def _to_temporal(target: Schema, value: Any) -> Any:
     elif isinstance(value, date) and not isinstance(value, datetime):
         value = datetime(value.year, value.month, value.day, tzinfo=UTC)
     if not isinstance(value, datetime):
-        return logical.to_logical(target, _cut(_long(value, target), _BITS[target.type]))
+        return logical.to_logical(target, _cut(_long(value, target), INTEGER_BITS[target.type]))
     if target.name == DATE_NAME:
         return value.astimezone(UTC).date()
     return value.astimezone(UTC).time() if target.name == TIME_NAME else value
@@ -343,7 +344,7 @@ def _impossible(value: Any, target: Schema) -> DataError:
 
 
 _CONVERT: Final[dict[Type, Callable[[Schema, Schema | None, Any], Any]]] = {
-    **dict.fromkeys(_BITS, _to_integer),
+    **dict.fromkeys(INTEGER_BITS, _to_integer),
     Type.FLOAT32: _to_float,
     Type.FLOAT64: _to_float,
     Type.BOOLEAN: _to_boolean,

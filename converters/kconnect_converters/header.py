@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from kconnect.converter import HeaderConverter
+from kconnect.java_text import value_text
 from kconnect.record import SchemaAndValue, Value
 from kconnect.schema import STRING_SCHEMA, Schema
-from kconnect.value_text import value_text
 from kconnect.values import parse_string
 
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from kconnect.config import HIGH, Config, Width, key
 from kconnect.converter import Converter, Deserializer, HeaderConverter, RawHeaders, Serializer
 from kconnect.errors import ConfigError, DataError
+from kconnect.java_text import java_text
 from kconnect.record import SchemaAndValue, Value
 from kconnect.schema import (
     OPTIONAL_BOOLEAN_SCHEMA,
@@ -23,7 +24,6 @@ from kconnect.schema import (
     Schema,
     Type,
 )
-from kconnect.value_text import java_text
 
 
 class _PrimitiveConverter(Converter, HeaderConverter):

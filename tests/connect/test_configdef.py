@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kconnect.config import HIGH, LOW, ConfigDef, ConfigError, ConfigKey, Type, convert_to_string, parse_type
-from kconnect.config_types import double_to_string
 from kconnect.validators import Range
 
 
@@ -109,26 +108,6 @@ def test_a_class_is_looked_up_by_whoever_knows_classes() -> None:
     assert parse_type("c", "Whatever", Type.CLASS) == "Whatever"
     with pytest.raises(ConfigError, match=r"c='Nope': is no converter \(JsonConverter\)"):
         parse_type("c", "Nope", Type.CLASS, known)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (1.0, "1.0"),
-        (1e-5, "1.0E-5"),
-        (123456789.5, "1.234567895E8"),
-        (1e7, "1.0E7"),
-        (9999999.0, "9999999.0"),
-        (0.001, "0.001"),
-        (0.00099, "9.9E-4"),
-        (-2.5e300, "-2.5E300"),
-        (0.0, "0.0"),
-        (-0.0, "-0.0"),
-        (float("-inf"), "-Infinity"),
-    ],
-)
-def test_doubles_are_written_as_java_writes_them(value: float, text: str) -> None:
-    assert double_to_string(value) == text
 
 
 @given(st.floats(allow_nan=False))

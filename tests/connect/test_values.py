@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from kconnect import float32
 from kconnect.errors import DataError
+from kconnect.java_text import java_text, value_text
 from kconnect.schema import (
     BOOLEAN_SCHEMA,
     DATE_SCHEMA,
@@ -29,7 +30,6 @@ from kconnect.schema import (
 )
 from kconnect.schema_builder import SchemaBuilder
 from kconnect.schema_projector import project
-from kconnect.value_text import float_text, java_text, value_text
 from kconnect.values import convert, infer_schema, parse_string
 
 
@@ -59,37 +59,11 @@ def test_integers_survive_as_text(number: int) -> None:
     assert parse_string(value_text(None, number)).value == number
 
 
-@given(st.floats(allow_nan=False, allow_infinity=False))
-def test_a_float_reads_back_from_its_text(number: float) -> None:
-    assert float(float_text(number)) == number
-    assert math.copysign(1, float(float_text(number))) == math.copysign(1, number)
-
-
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_the_shortest_form_of_32_bits_is_the_same_number_there(number: float) -> None:
     short = float32.shortest(number)
     assert struct.pack("<f", short) == struct.pack("<f", number)
     assert len(repr(short)) <= len(repr(number))
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [
-        (0.0, "0.0"),
-        (-0.0, "-0.0"),
-        (1.0, "1.0"),
-        (0.001, "0.001"),
-        (0.00099, "9.9E-4"),
-        (9999999.0, "9999999.0"),
-        (10000000.0, "1.0E7"),
-        (123456.789, "123456.789"),
-        (-1.5e-300, "-1.5E-300"),
-        (math.nan, "NaN"),
-        (-math.inf, "-Infinity"),
-    ],
-)
-def test_floats_are_written_as_java_writes_them(number: float, text: str) -> None:
-    assert float_text(number) == text
 
 
 NESTED = st.recursive(

@@ -10,7 +10,7 @@ from kconnect.recipe import Column, DependsOnRecordError, Kind, Recipe, Side, re
 from kconnect.recipe_transform import RecipeTransform
 from kconnect.schema import Schema, Type
 from kconnect.validators import Described
-from kconnect_transforms.casts import CASTABLE, Conversion, conversion, never_fails, unchanged
+from kconnect_transforms.conversions import CASTABLE, Conversion, conversion, never_fails, unchanged
 from kconnect_transforms.sides import OnKey, OnValue
 from kconnect_transforms.structs import schemas, struct_like
 

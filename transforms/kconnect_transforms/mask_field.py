@@ -10,9 +10,8 @@ from kconnect.config import HIGH, LOW, MEDIUM, Config, NonEmptyString, ValidList
 from kconnect.errors import DataError
 from kconnect.recipe import Column, Recipe, Side, require_fields
 from kconnect.recipe_transform import RecipeTransform
-from kconnect.schema import FLOAT64_SCHEMA, INT64_SCHEMA, Schema, Type
+from kconnect.schema import FLOAT64_SCHEMA, INT64_SCHEMA, INTEGER_BITS, Schema, Type
 from kconnect.values import convert
-from kconnect_transforms.casts import INTEGER_BITS
 from kconnect_transforms.sides import OnKey, OnValue
 
 _EMPTY: dict[type, Any] = {

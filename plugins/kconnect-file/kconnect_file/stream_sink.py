@@ -14,9 +14,9 @@ import msgspec
 from kconnect.bounds import allow_path, allowed_path
 from kconnect.config import HIGH, MEDIUM, Config, key
 from kconnect.errors import ConnectError, DataError, RetriableError
+from kconnect.java_text import java_text
 from kconnect.record import SinkRecord, TopicPartition
 from kconnect.sink import Offsets, SinkConnector, SinkTask
-from kconnect.value_text import java_text
 
 
 class FileStreamSinkConfig(Config):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -11,30 +10,13 @@ from typing import Any, Final
 
 from kconnect import float32
 from kconnect.errors import DataError
+from kconnect.java_double import double_to_string
 from kconnect.logical import EPOCH
 from kconnect.schema import Schema, Type
 
 _FIRST_DAY_END: Final = datetime(1970, 1, 2, tzinfo=UTC)
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-def float_text(value: float) -> str:
-    """The shortest text that reads back as `value`, in Java's form: 0.001, 9999999.0, 1.0E7, NaN, Infinity."""
-    if value - value != 0.0:
-        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
-    if value == 0.0:
-        return "-0.0" if math.copysign(1.0, value) < 0 else "0.0"
-    _, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
-    assert isinstance(exponent, int)
-    text = "".join(map(str, digits))
-    point = len(text) + exponent  # digits before the point
-    sign = "-" if value < 0 else ""
-    if 1e-3 <= abs(value) < 1e7:
-        whole = text[: max(point, 0)].ljust(point, "0") or "0"
-        fraction = text[max(point, 0) :].rjust(max(-point, 0) + len(text[max(point, 0) :]), "0") or "0"
-        return f"{sign}{whole}.{fraction}"
-    return f"{sign}{text[0]}.{text[1:] or '0'}E{point - 1}"
 
 
 def instant_text(value: date | time | datetime) -> str:
@@ -96,7 +78,7 @@ def _scalar_text(schema: Schema | None, value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         single = schema is not None and schema.type is Type.FLOAT32
-        return float_text(float32.shortest(value) if single else value)
+        return double_to_string(float32.shortest(value) if single else value)
     if isinstance(value, int | Decimal):
         return str(value)
     raise DataError(f"{type(value).__name__} {value!r} is no value that Connect knows, it has no text")

@@ -5,21 +5,21 @@ from __future__ import annotations
 import base64
 import math
 import re
-import struct
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
+from datetime import date, time
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from kconnect.config_types import double_to_string
+from kconnect import float32
 from kconnect.errors import DataError
-from kconnect.logical import EPOCH, MILLIS_PER_DAY, epoch_days, epoch_millis, millis_of_day
-from kconnect.schema import DATE_NAME, TIME_NAME, TIMESTAMP_NAME, Schema, Type
+from kconnect.java_double import double_to_string
+from kconnect.java_text import instant_text
+from kconnect.logical import epoch_days, epoch_millis, millis_of_day
+from kconnect.schema import DATE_NAME, INTEGER_BITS, TIME_NAME, TIMESTAMP_NAME, Schema, Type
 
 Conversion: TypeAlias = Callable[[Any], Any]
 """A value that is not null → the converted value. Raises DataError."""
 
-INTEGER_BITS = {Type.INT8: 8, Type.INT16: 16, Type.INT32: 32, Type.INT64: 64}
 CASTABLE = frozenset({*INTEGER_BITS, Type.FLOAT32, Type.FLOAT64, Type.BOOLEAN, Type.STRING, Type.BYTES})
 
 _INTEGER = re.compile(r"[+-]?\d+")
@@ -99,18 +99,12 @@ def to_string(value: Any) -> str:
     if isinstance(value, bytes | bytearray | memoryview):
         return base64.b64encode(value).decode()
     if isinstance(value, date | time):
-        return _instant_to_string(_instant_millis(value))
+        return instant_text(value)
     raise _unfit(value)
 
 
 def _float32_to_string(value: float) -> str:
-    """The shortest decimal that is this float at 32 bits."""
-    if math.isfinite(value):
-        for digits in range(1, 10):
-            shortest = float(f"{value:.{digits}g}")
-            if to_float32(shortest) == value:
-                return double_to_string(shortest)
-    return double_to_string(value)
+    return double_to_string(float32.shortest(value))
 
 
 def _to_integer(bits: int) -> Conversion:
@@ -143,7 +137,7 @@ def _to_float64(value: Any) -> float:
 
 
 def _to_float32(value: Any) -> float:
-    return to_float32(_to_float64(value))
+    return float32.rounded(_to_float64(value))
 
 
 def _to_boolean(value: Any) -> bool:
@@ -162,15 +156,6 @@ def wrap(value: int, bits: int) -> int:
     """The two's complement number in the lowest `bits` of `value`."""
     half = 1 << (bits - 1)
     return ((value + half) & ((1 << bits) - 1)) - half
-
-
-def to_float32(value: float) -> float:
-    """The nearest number of 32 bits; beyond the largest, infinity."""
-    try:
-        (rounded,) = struct.unpack("<f", struct.pack("<f", value))
-    except OverflowError:
-        return math.copysign(math.inf, value)
-    return float(rounded)
 
 
 def _saturated(value: float, bits: int) -> int:
@@ -204,21 +189,6 @@ def _parse_float(text: str) -> float:
         except OverflowError:
             return -math.inf if bare.startswith("-") else math.inf
     return float(bare.rstrip("fFdD"))
-
-
-def _instant_millis(value: date | time) -> int:
-    if isinstance(value, datetime):
-        return epoch_millis(value)
-    return epoch_days(value) * MILLIS_PER_DAY if isinstance(value, date) else millis_of_day(value)
-
-
-def _instant_to_string(millis: int) -> str:
-    instant = EPOCH + timedelta(milliseconds=millis)
-    clock = f"{instant:%H:%M:%S}.{instant.microsecond // 1000:03d}Z"
-    if millis < MILLIS_PER_DAY:
-        return clock
-    day = instant.date().isoformat()
-    return day if millis % MILLIS_PER_DAY == 0 else f"{day}T{clock}"
 
 
 def _unfit(value: object) -> DataError:

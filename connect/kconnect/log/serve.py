@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import logging
-import os
 import resource
 import signal
 import sys
@@ -15,14 +13,14 @@ from typing import TYPE_CHECKING
 from kconnect.log.broker import Broker
 from kconnect.log.errors import LogError
 from kconnect.log.listener import Listener
+from kconnect.log.parentage import die_with_parent
+from kconnect.log.running import announce, withdraw
 from kconnect.log.settings import BrokerSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _LOG = logging.getLogger(__name__)
-
-_PR_SET_PDEATHSIG = 1
 
 
 def serve(listeners: str, data: Path, *, settings: BrokerSettings | None = None, parent_pid: int | None = None) -> int:
@@ -46,8 +44,10 @@ def serve(listeners: str, data: Path, *, settings: BrokerSettings | None = None,
     _tune_memory()
     if not listener.is_loopback:
         _LOG.warning("whoever can reach %s may read and write everything: there is no authentication", listener)
+    announce(data, str(broker.endpoint))
     print(f"ready: PLAINTEXT://{broker.endpoint} (cluster {broker.cluster_id}, data in {data.absolute()})", flush=True)
     broker.run()
+    withdraw(data)
     try:
         broker.close()
     except LogError as e:
@@ -69,11 +69,3 @@ def _tune_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-
-
-def die_with_parent(parent_pid: int) -> None:
-    """Be killed when the parent dies; at once if it has died already. Of no effect elsewhere than on Linux."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_pid:
-        os.kill(os.getpid(), signal.SIGKILL)

@@ -16,6 +16,15 @@ from kconnect_workers.runtime.host_output import StderrTail
 _logger = logging.getLogger(__name__)
 
 _READY = re.compile(r"ready: (?P<protocol>\w+)://(?P<address>\S+) \(cluster (?P<cluster>[^,)]+)")
+_LOGGED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (?P<level>[A-Z]+) (?P<message>.*)")
+_WHY = "kconnect broker: "
+"""Before the reason why a broker does not start, or ends."""
+_WORKERS_WORDS = {
+    "--data": "embedded.log.dir",
+    "(listeners)": "(embedded.log.listeners)",
+    "listeners=": "embedded.log.listeners=",
+}
+"""What a broker calls the settings that a worker gives it."""
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
 _LONGEST_PAUSE = 5.0
@@ -36,6 +45,8 @@ class EmbeddedLog:
         self._process: asyncio.subprocess.Process | None = None
         self._stderr: StderrTail | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._level = logging.WARNING
+        self._is_ready = False
 
     @property
     def pid(self) -> int | None:
@@ -67,7 +78,8 @@ class EmbeddedLog:
     async def _launch(self) -> None:
         stderr_reader, stderr_writer = os.pipe()
         self._drain()
-        self._stderr = StderrTail(stderr_reader, "[log] ")
+        self._is_ready = False
+        self._stderr = StderrTail(stderr_reader, "[log] ", self._hear)
         try:
             self._process = process = await asyncio.create_subprocess_exec(
                 *self._command(),
@@ -86,6 +98,7 @@ class EmbeddedLog:
         ready = _READY.match(line.decode(errors="replace"))
         if ready is None:
             raise ConfigError(f"the embedded log did not start: {await self._bury(process, line)}")
+        self._is_ready = True
         self.bootstrap_servers, self.cluster_id = ready["address"], ready["cluster"]
         self._listener = f"{ready['protocol']}://{ready['address']}"
 
@@ -119,9 +132,27 @@ class EmbeddedLog:
         self._drain()
         words = "" if self._stderr is None else self._stderr.text
         said = next((line for line in reversed(words.split("\n")) if line), f"it ended with {code}")
-        return said.removeprefix("kconnect broker: ")
+        return _in_workers_words(said.removeprefix(_WHY))
+
+    def _hear(self, line: str) -> None:
+        """Pass a line of the broker on at its level; one without belongs to the one before, such as a trace's."""
+        logged = _LOGGED.fullmatch(line)
+        if logged is not None:
+            self._level = logging.getLevelNamesMapping().get(logged["level"], logging.WARNING)
+            line = logged["message"]
+        elif line.startswith(_WHY):
+            if not self._is_ready:  # the ConfigError that follows says it
+                return
+            self._level, line = logging.ERROR, _in_workers_words(line.removeprefix(_WHY))
+        _logger.log(self._level, "[log] %s", line)
 
     def _drain(self) -> None:
         """Read what the broker that has ended said last."""
         if self._stderr is not None:
             self._stderr.drain()
+
+
+def _in_workers_words(said: str) -> str:
+    for theirs, ours in _WORKERS_WORDS.items():
+        said = said.replace(theirs, ours)
+    return said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -49,6 +50,7 @@ def serve(
     from kconnect.log.serve import serve as serve_log
     from kconnect_workers.data_dir import default_data_dir
 
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     raise typer.Exit(serve_log(listeners, data or default_data_dir() / "log"))
 
 

@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 from collections import deque
+from collections.abc import Callable
 
 from kconnect.redaction import process_redactor
 from kconnect_workers.hosts.channel import ChannelProtocolError, FrameDecoder
@@ -19,15 +20,16 @@ _own_log = logging.getLogger(__name__)
 
 
 class StderrTail:
-    """Reads a pipe to its end and keeps the last lines; passes each on to the log, with `context` before it.
+    """Reads a pipe to its end and keeps the last lines; passes each on to `hear`, or else to the log, with `context`
+    before it.
 
     What the process said on its control channel before it wrote a line has been read before that line is: the secrets
     that it has learned are hidden in it.
     """
 
-    def __init__(self, fd: int, context: str) -> None:
+    def __init__(self, fd: int, context: str, hear: Callable[[str], None] | None = None) -> None:
         self._fd = fd
-        self._context = context
+        self._hear = hear or (lambda line: _own_log.info("%s%s", context, line))
         self._lines: deque[str] = deque(maxlen=_TAIL_LINES)
         self._partial = b""
         self._loop = asyncio.get_running_loop()
@@ -66,7 +68,7 @@ class StderrTail:
             text = process_redactor.redact(line.decode(errors="replace").rstrip())[:_LINE_LIMIT]
             self._lines.append(text)
             if text:
-                _own_log.info("%s%s", self._context, text)
+                self._hear(text)
         return True
 
     def _close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -411,3 +412,46 @@ def test_damage_is_not_sealed_with_a_new_checksum(partition: Partition) -> None:
         clean(partition)
     assert list(path.parent.glob("*.cleaned")) == []
     assert path.read_bytes() == content
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("steps", range(22))
+def test_an_interrupted_replacement_is_whole_or_as_if_it_had_not_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    partition = open_partition(tmp_path)
+    values = [b"%d" % i + b"x" * 100 for i in range(6)]
+    for i, value in enumerate(values):
+        append(partition, (b"%d" % (i % 3), value), producer_id=1, producer_epoch=0, base_sequence=i)
+    partition.roll()
+    partition.configure(TopicConfig.of(COMPACTED | {"segment.bytes": "1000000"}))
+    candidate = find_for(partition, START)
+    assert candidate is not None
+    result = compact(job_for(partition, candidate, START, LARGE_MAP))
+    assert [len(new.replaces) for new in result.segments] == [3]
+    rename, left = Path.rename, iter(range(steps))
+
+    def rename_or_crash(source: Path, target: Path) -> Path:
+        if next(left, None) is None:
+            raise Crash
+        return rename(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", rename_or_crash)
+        with suppress(Crash):
+            partition.replace_segments(result.segments)
+    partition.abandon()
+    again = open_partition(tmp_path)
+    kinds = {path.suffix for path in tmp_path.iterdir()}
+    assert kinds <= {".log", ".index", ".timeindex", ".txnindex", ".snapshot", ""}
+    assert {path.stem for path in tmp_path.glob("*.*index")} == {path.stem for path in tmp_path.glob("*.log")}
+    left_rows = rows_of(again)
+    assert len(left_rows) == (6 if steps < 4 else 3)
+    assert dict(left_rows.values()) == {b"%d" % (i % 3): values[i] for i in (3, 4, 5)}
+    clean(again)
+    assert list(rows_of(again)) == [3, 4, 5]
+    assert again.log_end_offset == 6
+    again.abandon()

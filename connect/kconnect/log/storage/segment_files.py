@@ -66,8 +66,10 @@ def settle(folder: Path, end_offset: Callable[[Path], int]) -> None:
             if first <= _base_offset(old) < end:
                 remove(folder, _base_offset(old))
         rename(folder, first, SWAP, "")
+    for path in folder.glob(f"*{SWAP}"):
+        path.unlink()
     for kind in _HELPERS:
-        for path in [*folder.glob(f"*{kind}{SWAP}"), *folder.glob(f"*{kind}")]:
+        for path in folder.glob(f"*{kind}"):
             if not file_of(folder, _base_offset(path), _LOG).exists():
                 path.unlink()
 

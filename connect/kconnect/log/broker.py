@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from kconnect.log.api.acls import AclsApi
 from kconnect.log.api.configs import ConfigsApi
 from kconnect.log.api.fetch import FetchApi
 from kconnect.log.api.group_admin import GroupAdminApi
@@ -16,9 +17,14 @@ from kconnect.log.api.produce import ProduceApi
 from kconnect.log.api.produce_shortcut import ProduceShortcut
 from kconnect.log.api.producers import ProducersApi
 from kconnect.log.api.topics import TopicsApi
+from kconnect.log.api.transaction_admin import TransactionAdminApi
+from kconnect.log.api.transactions import TransactionsApi
 from kconnect.log.clock import SteadyClock
 from kconnect.log.coordinators.coordinator import GroupCoordinator
+from kconnect.log.coordinators.end_markers import EndMarkers
 from kconnect.log.coordinators.offsets_log import OffsetsLog
+from kconnect.log.coordinators.transaction_coordinator import TransactionCoordinator
+from kconnect.log.coordinators.transaction_log import TransactionLog
 from kconnect.log.errors import LogError
 from kconnect.log.housekeeping import Housekeeping
 from kconnect.log.loop import Loop
@@ -77,7 +83,14 @@ class Broker:
         Housekeeping(loop, topics, syncer, settings, clock).start()
         self._cleaner = Cleaner(loop, topics, syncer, settings, clock)
         self._cleaner.start()
-        produce = ProduceApi(topics, syncer, loop)
+        markers = EndMarkers(topics, coordinator)
+        producer_ids = ProducerIds(self._data_dir.path / "producer-ids")
+        transactions = TransactionCoordinator(
+            loop, TransactionLog(topics, admin, syncer), markers, syncer, producer_ids, clock, settings
+        )
+        transactions.load(topics)
+        transactions.start()
+        produce = ProduceApi(topics, transactions, syncer, loop)
         return Router(
             [
                 *produce.apis(),
@@ -86,9 +99,12 @@ class Broker:
                 *OffsetsApi(topics, self._data_dir.path).apis(),
                 *TopicsApi(topics, admin).apis(),
                 *ConfigsApi(topics, admin, settings).apis(),
-                *ProducersApi(ProducerIds(self._data_dir.path / "producer-ids")).apis(),
+                *ProducersApi(producer_ids, transactions).apis(),
+                *TransactionsApi(transactions, coordinator, markers, topics).apis(),
+                *TransactionAdminApi(transactions, topics, clock).apis(),
+                *AclsApi().apis(),
                 *GroupsApi(coordinator, settings).apis(),
-                *GroupOffsetsApi(coordinator, topics).apis(),
+                *GroupOffsetsApi(coordinator, transactions, topics).apis(),
                 *GroupAdminApi(coordinator).apis(),
             ],
             produce_shortcut=ProduceShortcut(topics, produce),

@@ -17,6 +17,10 @@ class BrokerSettings:
     # One partition, where Kafka has 50 to spread them over brokers: each costs files and syncs.
     offsets_topic_partitions: int = 1
     offsets_topic_segment_bytes: int = 100 << 20
+    transaction_state_partitions: int = 1
+    transaction_state_segment_bytes: int = 100 << 20
+    transaction_max_timeout: float = 900.0
+    transactional_id_expiration: float = 7 * 86_400.0
     # No pause before the first rebalance of a group: one node serves few clients that start apart.
     group_initial_rebalance_delay: float = 0.0
     group_min_session_timeout: float = 6.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kconnect.log.errors import RequestError
 from kconnect.log.protocol.error_code import ErrorCode
-from kconnect.log.storage.topic import INTERNAL_TOPICS, OFFSETS_TOPIC, Topic, check_topic_name
+from kconnect.log.storage.topic import OFFSETS_TOPIC, TRANSACTIONS_TOPIC, Topic, check_topic_name
 from kconnect.log.topic_config import InvalidTopicConfigError, TopicConfig
 
 if TYPE_CHECKING:
@@ -43,23 +43,35 @@ class TopicAdmin:
             return topic
         if name == OFFSETS_TOPIC:
             return self.offsets_topic()
+        if name == TRANSACTIONS_TOPIC:
+            return self.transactions_topic()
         check_topic_name(name, self._topics.by_name)
-        if not self._settings.auto_create_topics or name in INTERNAL_TOPICS:
+        if not self._settings.auto_create_topics:
             raise RequestError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
         return self._create(name, self._settings.num_partitions, {})
 
     def offsets_topic(self) -> Topic:
         """The topic of committed offsets, made on first use. Its records are synced before they count."""
-        topic = self._topics.by_name.get(OFFSETS_TOPIC)
-        if topic is not None:
-            return topic
+        settings = self._settings
+        return self._internal_topic(
+            OFFSETS_TOPIC, settings.offsets_topic_partitions, settings.offsets_topic_segment_bytes
+        )
+
+    def transactions_topic(self) -> Topic:
+        """The topic of transactional ids, made on first use. Its records are synced before they count."""
+        settings = self._settings
+        return self._internal_topic(
+            TRANSACTIONS_TOPIC, settings.transaction_state_partitions, settings.transaction_state_segment_bytes
+        )
+
+    def _internal_topic(self, name: str, partitions: int, segment_bytes: int) -> Topic:
         configs = {
             "cleanup.policy": "compact",
             "compression.type": "producer",
-            "segment.bytes": str(self._settings.offsets_topic_segment_bytes),
+            "segment.bytes": str(segment_bytes),
             "flush.messages": "1",
         }
-        return self._create(OFFSETS_TOPIC, self._settings.offsets_topic_partitions, configs)
+        return self._topics.by_name.get(name) or self._create(name, partitions, configs)
 
     def create(
         self,

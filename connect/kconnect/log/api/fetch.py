@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kconnect.log.api.lookup import check_leader_epoch, find_topic, partition_of
+from kconnect.log.api.lookup import READ_COMMITTED, check_leader_epoch, find_topic, partition_of
 from kconnect.log.errors import RequestError
 from kconnect.log.protocol import requests, responses
 from kconnect.log.protocol.api_key import ApiKey
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from kconnect.log.routing import Call
     from kconnect.log.storage.partition import Partition
     from kconnect.log.storage.topic_store import TopicStore
+    from kconnect.log.storage.transaction_index import AbortedTransaction
 
-_READ_COMMITTED = 1
 _LARGEST_ANSWER = 55 << 20
 
 
@@ -74,16 +74,26 @@ class FetchRead:
     ) -> responses.Fetch.PartitionData:
         self.partitions.append(partition)
         records = b""
+        aborted: list[AbortedTransaction] = []
+        committed_only = self._isolation_level == READ_COMMITTED
         if left > 0 or not self._total:
             limit = min(left, position.partition_max_bytes)
-            records = partition.read(position.fetch_offset, limit, at_least_one=not self._total)
+            if committed_only:
+                records, aborted = partition.read_committed(position.fetch_offset, limit, at_least_one=not self._total)
+            else:
+                records = partition.read(position.fetch_offset, limit, at_least_one=not self._total)
             self._total += len(records)
         return responses.Fetch.PartitionData(
             partition_index=position.partition,
             high_watermark=partition.high_watermark,
-            last_stable_offset=partition.high_watermark,
+            last_stable_offset=partition.last_stable_offset,
             log_start_offset=partition.log_start_offset,
-            aborted_transactions=[] if self._isolation_level == _READ_COMMITTED else None,
+            aborted_transactions=[
+                responses.Fetch.AbortedTransaction(producer_id=one.producer_id, first_offset=one.first_offset)
+                for one in aborted
+            ]
+            if committed_only
+            else None,
             records=records,
         )
 

@@ -114,8 +114,8 @@ class GroupAdminApi:
             for partition in topic.partitions
         ]
 
-        def answer(safe: bool) -> None:
-            call.answer(_offset_delete_response(request, in_use, safe=safe))
+        def answer(error: ErrorCode) -> None:
+            call.answer(_offset_delete_response(request, in_use, error))
 
         try:
             self._coordinator.forget_offsets(request.group_id, doomed, answer)
@@ -139,9 +139,11 @@ def _subscribed_topics(group: Group) -> set[str] | None:
     return topics
 
 
-def _offset_delete_response(request: requests.OffsetDelete, in_use: set[str], *, safe: bool) -> responses.OffsetDelete:
-    if not safe:
-        return responses.OffsetDelete(error_code=ErrorCode.COORDINATOR_NOT_AVAILABLE)
+def _offset_delete_response(
+    request: requests.OffsetDelete, in_use: set[str], error: ErrorCode
+) -> responses.OffsetDelete:
+    if error:
+        return responses.OffsetDelete(error_code=error)
     return responses.OffsetDelete(
         topics=[
             responses.OffsetDelete.Topic(

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from kconnect.log.storage.topic import Topic
     from kconnect.log.storage.topic_store import TopicStore
 
+READ_COMMITTED = 1
+"""The isolation level of readers that do not see what a transaction may still abort."""
+
 _NO_ID = bytes(16)
 
 

@@ -1,4 +1,4 @@
-"""Metadata, DescribeCluster: which topics there are, and where."""
+"""Metadata, DescribeTopicPartitions, DescribeCluster: which topics there are, and where."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from kconnect.log.protocol import requests, responses
 from kconnect.log.protocol.api_key import ApiKey
 from kconnect.log.protocol.error_code import ErrorCode
 from kconnect.log.routing import Api
+from kconnect.log.storage.topic import check_topic_name
 from kconnect.log.topic_admin import NODE_ID
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from kconnect.log.topic_admin import TopicAdmin
 
 _NO_ID = bytes(16)
+_MOST_PARTITIONS = 2000
 
 
 class MetadataApi:
@@ -34,6 +36,7 @@ class MetadataApi:
         return [
             Api(ApiKey.METADATA, 0, 13, self.metadata),
             Api(ApiKey.DESCRIBE_CLUSTER, 0, 2, self.describe_cluster),
+            Api(ApiKey.DESCRIBE_TOPIC_PARTITIONS, 0, 0, self.describe_topic_partitions),
         ]
 
     def metadata(self, request: requests.Metadata, call: Call) -> responses.Metadata:
@@ -58,6 +61,35 @@ class MetadataApi:
             return _describe(find_topic(self._topics, wanted.name, wanted.topic_id))
         except RequestError as e:
             return responses.Metadata.Topic(error_code=e.code, name=wanted.name, topic_id=wanted.topic_id)
+
+    def describe_topic_partitions(
+        self, request: requests.DescribeTopicPartitions, _: Call
+    ) -> responses.DescribeTopicPartitions:
+        """Topics by name, of which the next request takes up the rest where they are many."""
+        names = sorted({topic.name for topic in request.topics} or self._topics.by_name)
+        start = request.cursor
+        room = max(1, min(request.response_partition_limit, _MOST_PARTITIONS))
+        topics: list[responses.DescribeTopicPartitions.Topic] = []
+        next_cursor: responses.DescribeTopicPartitions.Cursor | None = None
+        for name in names:
+            if start is not None and name < start.topic_name:
+                continue
+            first = start.partition_index if start is not None and name == start.topic_name else 0
+            topic = self._topics.by_name.get(name)
+            if topic is None:
+                error = _code_of_unknown(name)
+                topics.append(responses.DescribeTopicPartitions.Topic(name=name, error_code=error))
+                continue
+            shown = topic.partitions[first : first + room]
+            room -= len(shown)
+            if shown:
+                topics.append(_describe_replicas(topic, shown))
+            if first + len(shown) < len(topic.partitions):
+                next_cursor = responses.DescribeTopicPartitions.Cursor(
+                    topic_name=name, partition_index=first + len(shown)
+                )
+                break
+        return responses.DescribeTopicPartitions(topics=topics, next_cursor=next_cursor)
 
     def describe_cluster(self, request: requests.DescribeCluster, call: Call) -> responses.DescribeCluster:
         if request.endpoint_type != 1:
@@ -100,3 +132,33 @@ def _describe_partition(partition: Partition) -> responses.Metadata.Partition:
         replica_nodes=[NODE_ID],
         isr_nodes=[NODE_ID],
     )
+
+
+def _describe_replicas(topic: Topic, shown: list[Partition]) -> responses.DescribeTopicPartitions.Topic:
+    return responses.DescribeTopicPartitions.Topic(
+        name=topic.name,
+        topic_id=topic.topic_id,
+        is_internal=topic.is_internal,
+        partitions=[
+            responses.DescribeTopicPartitions.Partition(
+                error_code=known.error_code,
+                partition_index=known.partition_index,
+                leader_id=known.leader_id,
+                leader_epoch=known.leader_epoch,
+                replica_nodes=known.replica_nodes,
+                isr_nodes=known.isr_nodes,
+                eligible_leader_replicas=[],
+                last_known_elr=[],
+                offline_replicas=known.offline_replicas,
+            )
+            for known in map(_describe_partition, shown)
+        ],
+    )
+
+
+def _code_of_unknown(name: str) -> ErrorCode:
+    try:
+        check_topic_name(name, ())
+    except RequestError as e:
+        return e.code
+    return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION

@@ -6,7 +6,7 @@ import shutil
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from kconnect.log.api.lookup import check_leader_epoch, find_topic, partition_of
+from kconnect.log.api.lookup import READ_COMMITTED, check_leader_epoch, find_topic, partition_of
 from kconnect.log.errors import RequestError
 from kconnect.log.protocol import requests, responses
 from kconnect.log.protocol.api_key import ApiKey
@@ -49,24 +49,28 @@ class OffsetsApi:
         ]
 
     def list_offsets(self, request: requests.ListOffsets, call: Call) -> responses.ListOffsets:
+        committed_only = request.isolation_level == READ_COMMITTED
         return responses.ListOffsets(
             topics=[
                 responses.ListOffsets.TopicResponse(
                     name=topic.name,
-                    partitions=[self._list_offset(topic.name, p, call.version) for p in topic.partitions],
+                    partitions=[
+                        self._list_offset(topic.name, p, call.version, committed_only=committed_only)
+                        for p in topic.partitions
+                    ],
                 )
                 for topic in request.topics
             ]
         )
 
     def _list_offset(
-        self, topic: str, wanted: requests.ListOffsets.Partition, version: int
+        self, topic: str, wanted: requests.ListOffsets.Partition, version: int, *, committed_only: bool
     ) -> responses.ListOffsets.PartitionResponse:
         answer = responses.ListOffsets.PartitionResponse(partition_index=wanted.partition_index)
         try:
             partition = partition_of(find_topic(self._topics, topic), wanted.partition_index)
             check_leader_epoch(partition, wanted.current_leader_epoch)
-            found = _find(partition, wanted.timestamp)
+            found = _find(partition, wanted.timestamp, committed_only=committed_only)
             answer.timestamp, answer.offset = found
             if version >= _EPOCHS_SINCE and found != NOTHING:
                 answer.leader_epoch = partition.leader_epoch
@@ -119,19 +123,22 @@ class OffsetsApi:
         )
 
 
-def _find(partition: Partition, timestamp: int) -> TimedOffset:
+def _find(partition: Partition, timestamp: int, *, committed_only: bool) -> TimedOffset:
+    """What readers may know: nothing at or behind the end that they see."""
+    end = partition.last_stable_offset if committed_only else partition.high_watermark
     if partition.offline is not None:
         raise RequestError(ErrorCode.KAFKA_STORAGE_ERROR, partition.offline)
     match timestamp:
         case Wanted.LATEST:
-            return TimedOffset(-1, partition.high_watermark)
+            return TimedOffset(-1, end)
         case Wanted.EARLIEST | Wanted.EARLIEST_LOCAL:
             return TimedOffset(-1, partition.log_start_offset)
         case Wanted.MAX_TIMESTAMP:
-            return latest_record(partition)
+            found = latest_record(partition)
         case Wanted.LATEST_TIERED:
             return NOTHING
         case _ if timestamp < 0:
             raise RequestError(ErrorCode.UNSUPPORTED_VERSION, f"there is no offset of kind {timestamp}")
         case _:
-            return first_at_or_after(partition, timestamp)
+            found = first_at_or_after(partition, timestamp)
+    return found if found.offset < end else NOTHING

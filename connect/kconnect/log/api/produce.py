@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kconnect.log.api.lookup import find_topic, partition_of
+from kconnect.log.coordinators.transaction import ProducerIdentity
 from kconnect.log.errors import RequestError
 from kconnect.log.protocol import requests, responses
 from kconnect.log.protocol.api_key import ApiKey
+from kconnect.log.protocol.batch import HEADER, MAGIC, BatchHeader
 from kconnect.log.protocol.error_code import ErrorCode
 from kconnect.log.routing import Api
 
 if TYPE_CHECKING:
+    from kconnect.log.coordinators.transaction_coordinator import TransactionCoordinator
     from kconnect.log.loop import Loop
     from kconnect.log.routing import Call
     from kconnect.log.storage.partition import Partition
@@ -19,13 +22,21 @@ if TYPE_CHECKING:
     from kconnect.log.storage.topic_store import TopicStore
 
 _VALID_ACKS = (-1, 0, 1)
+_ABORTABLE_SINCE = 11
+_CODES_FOR_PRODUCERS = {
+    # These are what producers of all versions try again on.
+    ErrorCode.CONCURRENT_TRANSACTIONS: ErrorCode.NOT_ENOUGH_REPLICAS,
+    ErrorCode.COORDINATOR_NOT_AVAILABLE: ErrorCode.NOT_ENOUGH_REPLICAS,
+    ErrorCode.PRODUCER_FENCED: ErrorCode.INVALID_PRODUCER_EPOCH,
+}
 
 
 class ProduceApi:
     """Appends batches; where a topic asks for syncs, the answer waits for one."""
 
-    def __init__(self, topics: TopicStore, syncer: Syncer, loop: Loop) -> None:
+    def __init__(self, topics: TopicStore, transactions: TransactionCoordinator, syncer: Syncer, loop: Loop) -> None:
         self._topics = topics
+        self._transactions = transactions
         self._syncer = syncer
         self._loop = loop
         self._woken: set[Partition] = set()
@@ -41,7 +52,7 @@ class ProduceApi:
         for wanted in request.topic_data:
             answers = []
             for data in wanted.partition_data:
-                append = Append(data.index)
+                append = Append(data.index, request.transactional_id, call.version)
                 answers.append(append.answer)
                 try:
                     append.partition = self._find(request, wanted, data.index)
@@ -49,7 +60,8 @@ class ProduceApi:
                     append.refuse(e)
                     continue
                 append.records = data.records if isinstance(data.records, memoryview) else memoryview(b"")
-                if append.partition.follows_data:
+                append.find_producer()
+                if append.partition.follows_data and append.producer is None:
                     append.records = memoryview(bytearray(append.records))  # the frame does not last
                     held.append(append)
                 else:
@@ -84,14 +96,33 @@ class ProduceApi:
         partition, answer = append.partition, append.answer
         assert partition is not None
         try:
-            answer.base_offset, answer.log_append_time_ms = partition.append(append.records)
+            if append.producer is not None:
+                self._check_transaction(append, partition, append.producer)
+            answer.base_offset, answer.log_append_time_ms = partition.append(
+                append.records, in_transaction=append.producer is not None
+            )
         except RequestError as e:
             append.refuse(e)
             return
         answer.log_start_offset = partition.log_start_offset
-        appended.append(partition)
+        if append.producer is None:  # a transaction is synced when it is committed
+            appended.append(partition)
         if partition.watchers:
             self.wake_later(partition)
+
+    def _check_transaction(self, append: Append, partition: Partition, producer: ProducerIdentity) -> None:
+        """Raises RequestError with what a producer understands unless `partition` is in its transaction."""
+        if append.transactional_id is None:
+            raise RequestError(
+                ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, "a batch of a transaction comes without its id"
+            )
+        try:
+            self._transactions.check_partition(append.transactional_id, producer, (partition.topic, partition.index))
+        except RequestError as e:
+            code = _CODES_FOR_PRODUCERS.get(e.code, e.code)
+            if code is ErrorCode.INVALID_TXN_STATE and append.version >= _ABORTABLE_SINCE:
+                code = ErrorCode.TRANSACTION_ABORTABLE
+            raise RequestError(code, e.message) from e
 
     def _finish(
         self, request: requests.Produce, call: Call, response: responses.Produce, appended: list[Partition]
@@ -133,14 +164,27 @@ class ProduceApi:
 
 
 class Append:
-    """What a request wants to be appended to one partition, and the answer to it."""
+    """What a request wants to be appended to one partition, and the answer to it.
 
-    __slots__ = ("answer", "partition", "records")
+    `producer` is there where it is part of a transaction.
+    """
 
-    def __init__(self, index: int) -> None:
+    __slots__ = ("answer", "partition", "producer", "records", "transactional_id", "version")
+
+    def __init__(self, index: int, transactional_id: str | None, version: int) -> None:
+        self.transactional_id = transactional_id
+        self.version = version
         self.partition: Partition | None = None
+        self.producer: ProducerIdentity | None = None
         self.records = memoryview(b"")
         self.answer = responses.Produce.PartitionProduceResponse(index=index, base_offset=-1, log_start_offset=-1)
+
+    def find_producer(self) -> None:
+        """See whether the records are part of a transaction."""
+        if len(self.records) >= HEADER.size:
+            header = BatchHeader._make(HEADER.unpack_from(self.records))
+            if header.magic == MAGIC and header.is_transactional:
+                self.producer = ProducerIdentity(header.producer_id, header.producer_epoch)
 
     def refuse(self, error: RequestError) -> None:
         self.answer.error_code, self.answer.error_message = error.code, error.message
@@ -149,5 +193,3 @@ class Append:
 def _check_request(request: requests.Produce) -> None:
     if request.acks not in _VALID_ACKS:
         raise RequestError(ErrorCode.INVALID_REQUIRED_ACKS, f"acks={request.acks}: 0, 1 and -1 are possible")
-    if request.transactional_id is not None:
-        raise RequestError(ErrorCode.INVALID_TXN_STATE, "transactions are not served yet")

@@ -6,10 +6,12 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from kconnect.log.coordinators.committed_offsets import CommittedOffsets, TopicPartition
 from kconnect.log.coordinators.effects import Effect, Keep
 from kconnect.log.coordinators.group import Group, GroupState
 from kconnect.log.coordinators.offset_records import (
     CommittedOffset,
+    GroupRecord,
     OffsetRecord,
     group_key,
     group_value,
@@ -21,16 +23,15 @@ from kconnect.log.errors import RequestError
 from kconnect.log.protocol.error_code import ErrorCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from kconnect.log.coordinators.member import Join
-    from kconnect.log.coordinators.offsets_log import OffsetsLog
+    from kconnect.log.coordinators.offsets_log import Entry, OffsetsLog
+    from kconnect.log.coordinators.transaction import ProducerIdentity
     from kconnect.log.loop import Loop, Timer
     from kconnect.log.protocol.payloads import GroupMetadataValue
 
 _LOG = logging.getLogger(__name__)
-
-TopicPartition = tuple[str, int]
 
 
 class GroupCoordinator:
@@ -41,7 +42,8 @@ class GroupCoordinator:
 
     def __init__(self, loop: Loop, log: OffsetsLog, *, initial_rebalance_delay: float) -> None:
         self.groups: dict[str, Group] = {}
-        self._offsets: dict[str, dict[TopicPartition, CommittedOffset]] = {}
+        self._offsets = CommittedOffsets()
+        self._restored: dict[str, GroupMetadataValue] = {}
         self._timers: dict[str, tuple[float, Timer]] = {}
         self._loop = loop
         self._log = log
@@ -49,25 +51,30 @@ class GroupCoordinator:
 
     def load(self) -> None:
         """Find groups and offsets as they were kept. Raises LogError."""
-        states: dict[str, GroupMetadataValue] = {}
-        for entry in self._log.replay():
-            if isinstance(entry, OffsetRecord):
-                offsets = self._offsets.setdefault(entry.group_id, {})
-                if entry.committed is None:
-                    offsets.pop((entry.topic, entry.partition), None)
-                else:
-                    offsets[entry.topic, entry.partition] = entry.committed
-            elif entry.state is None:
-                states.pop(entry.group_id, None)
-            else:
-                states[entry.group_id] = entry.state
+        self._log.replay(self)
         now = time.monotonic()
-        for group_id, state in states.items():
+        for group_id, state in self._restored.items():
             group = restore_group(group_id, state, now, initial_rebalance_delay=self._initial_delay)
             self.groups[group_id] = group
             self._schedule(group)
-        for group_id in [id_ for id_, offsets in self._offsets.items() if offsets]:
+        self._restored = {}
+        for group_id in self._offsets.groups():
             self.find_or_create(group_id)
+
+    def restore(self, entry: OffsetRecord | GroupRecord, producer_id: int) -> None:
+        """Take up what was kept; offsets of a producer (-1: none) are pending until its transaction ends."""
+        if isinstance(entry, GroupRecord):
+            self._restored.pop(entry.group_id, None)
+            if entry.state is not None:
+                self._restored[entry.group_id] = entry.state
+            return
+        partition = entry.topic, entry.partition
+        if entry.committed is None:
+            self._offsets.forget(entry.group_id, [partition])
+        elif producer_id < 0:
+            self._offsets.commit(entry.group_id, {partition: entry.committed})
+        else:
+            self._offsets.commit_in_transaction(entry.group_id, producer_id, {partition: entry.committed})
 
     def find_or_create(self, group_id: str) -> Group:
         """The group of that id, an empty one if there was none."""
@@ -128,45 +135,64 @@ class GroupCoordinator:
         """
         group = self.find_or_create(group_id)
 
-        def synced(safe: bool) -> None:
-            if safe and self.groups.get(group_id) is group:
-                self._offsets.setdefault(group_id, {}).update(offsets)
-            done(ErrorCode.NONE if safe else ErrorCode.COORDINATOR_NOT_AVAILABLE)
+        def synced(offset: int | None) -> None:
+            if offset is not None and self.groups.get(group_id) is group:
+                self._offsets.commit(group_id, _placed(offsets, offset))
+            done(_error(offset))
 
-        entries: list[tuple[bytes, bytes | None]] = [
-            (offset_key(group_id, topic, partition), offset_value(committed))
-            for (topic, partition), committed in offsets.items()
-        ]
-        self._append(group_id, entries, synced)
+        self._append(group_id, _entries(group_id, offsets), synced)
 
-    def _append(self, group_id: str, entries: list[tuple[bytes, bytes | None]], done: Callable[[bool], None]) -> None:
+    def commit_in_transaction(
+        self, group_id: str, producer: ProducerIdentity, offsets: Mapping[TopicPartition, CommittedOffset]
+    ) -> None:
+        """Let `offsets` count once the producer's transaction commits. Raises RequestError."""
+        try:
+            position = self._log.append_in_transaction(group_id, producer, _entries(group_id, offsets))
+        except RequestError as e:
+            raise _refusal(e) from e
+        self.find_or_create(group_id)
+        self._offsets.commit_in_transaction(group_id, producer.producer_id, _placed(offsets, position))
+
+    def end_transaction(self, producer_id: int, partition: int, *, commit: bool) -> None:
+        """A transaction's marker is in a partition of the offsets topic: what it had pending there is decided."""
+        self._offsets.end_transaction(
+            producer_id, commit=commit, lies_here=lambda group_id: self.log_partition(group_id) == partition
+        )
+
+    def log_partition(self, group_id: str) -> int:
+        """The partition of the offsets topic that a transaction with offsets of a group has. Raises RequestError."""
+        return self._log.partition_index(group_id)
+
+    def _append(self, group_id: str, entries: list[Entry], done: Callable[[int | None], None]) -> None:
         try:
             self._log.append(group_id, entries, done)
         except RequestError as e:
-            if e.code is ErrorCode.MESSAGE_TOO_LARGE:
-                raise RequestError(ErrorCode.INVALID_COMMIT_OFFSET_SIZE, e.message) from e
-            # As Kafka: clients ask for their coordinator again, and come back.
-            raise RequestError(ErrorCode.COORDINATOR_NOT_AVAILABLE, e.message) from e
+            raise _refusal(e) from e
 
     def committed(self, group_id: str) -> Mapping[TopicPartition, CommittedOffset]:
         """The offsets of a group, none of an unknown one."""
-        return self._offsets.get(group_id, {})
+        return self._offsets.of(group_id)
 
-    def forget_offsets(self, group_id: str, partitions: list[TopicPartition], done: Callable[[bool], None]) -> None:
-        """Drop committed offsets, for good once `done(True)` is called. Raises RequestError."""
-        known = self._offsets.get(group_id, {})
+    def is_unstable(self, group_id: str, partition: TopicPartition) -> bool:
+        """Whether a transaction that is not decided yet has an offset of a group for `partition`."""
+        return self._offsets.is_pending(group_id, partition)
+
+    def forget_offsets(
+        self, group_id: str, partitions: list[TopicPartition], done: Callable[[ErrorCode], None]
+    ) -> None:
+        """Drop committed offsets, for good once `done` is called without an error. Raises RequestError."""
+        known = self._offsets.partitions_of(group_id)
         doomed = [key for key in partitions if key in known]
         if not doomed:
-            done(True)
+            done(ErrorCode.NONE)
             return
-        self._append(group_id, [(offset_key(group_id, *key), None) for key in doomed], done)
-        for key in doomed:
-            del known[key]
+        self._append(group_id, _tombstones(group_id, doomed), lambda offset: done(_error(offset)))
+        self._offsets.forget(group_id, doomed)
 
     def forget_topic(self, topic: str) -> None:
         """Drop what groups have committed for a deleted topic."""
-        for group_id, offsets in self._offsets.items():
-            doomed = [key for key in offsets if key[0] == topic]
+        for group_id in self._offsets.groups():
+            doomed = [key for key in self._offsets.partitions_of(group_id) if key[0] == topic]
             try:
                 self.forget_offsets(group_id, doomed, lambda _: None)
             except RequestError as e:
@@ -179,15 +205,40 @@ class GroupCoordinator:
             raise RequestError(ErrorCode.GROUP_ID_NOT_FOUND)
         if group.state is not GroupState.EMPTY:
             raise RequestError(ErrorCode.NON_EMPTY_GROUP)
-        entries: list[tuple[bytes, bytes | None]] = [
-            (offset_key(group_id, *key), None) for key in self._offsets.get(group_id, {})
-        ]
-        entries.append((group_key(group_id), None))
-        self._append(
-            group_id, entries, lambda safe: done(ErrorCode.NONE if safe else ErrorCode.COORDINATOR_NOT_AVAILABLE)
-        )
+        partitions = self._offsets.partitions_of(group_id)
+        entries = [*_tombstones(group_id, partitions), (group_key(group_id), None)]
+        self._append(group_id, entries, lambda offset: done(_error(offset)))
         del self.groups[group_id]
-        self._offsets.pop(group_id, None)
+        self._offsets.forget(group_id, partitions)
         _, timer = self._timers.pop(group_id, (None, None))
         if timer is not None:
             timer.cancel()
+
+
+def _entries(group_id: str, offsets: Mapping[TopicPartition, CommittedOffset]) -> list[Entry]:
+    return [(offset_key(group_id, *partition), offset_value(committed)) for partition, committed in offsets.items()]
+
+
+def _tombstones(group_id: str, partitions: Iterable[TopicPartition]) -> list[Entry]:
+    return [(offset_key(group_id, *partition), None) for partition in partitions]
+
+
+def _placed(offsets: Mapping[TopicPartition, CommittedOffset], position: int) -> dict[TopicPartition, CommittedOffset]:
+    """`offsets` whose records were appended from `position` on, in their order."""
+    return {
+        partition: committed._replace(position=position + number)
+        for number, (partition, committed) in enumerate(offsets.items())
+    }
+
+
+def _error(offset: int | None) -> ErrorCode:
+    return ErrorCode.COORDINATOR_NOT_AVAILABLE if offset is None else ErrorCode.NONE
+
+
+def _refusal(error: RequestError) -> RequestError:
+    if error.code is ErrorCode.MESSAGE_TOO_LARGE:
+        return RequestError(ErrorCode.INVALID_COMMIT_OFFSET_SIZE, error.message)
+    if error.code is ErrorCode.INVALID_PRODUCER_EPOCH:
+        return error
+    # As Kafka: clients ask for their coordinator again, and come back.
+    return RequestError(ErrorCode.COORDINATOR_NOT_AVAILABLE, error.message)

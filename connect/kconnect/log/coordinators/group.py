@@ -374,6 +374,17 @@ class Group:
         self._touch(self.members[member_id], now)
         return None
 
+    def check_transactional_commit(
+        self, member_id: str, group_instance_id: str | None, generation_id: int, now: float
+    ) -> ErrorCode | None:
+        """As `check_commit` for offsets in a transaction; clients of early versions do not say who they are."""
+        if generation_id < 0 and not member_id and group_instance_id is None:
+            return None
+        error = self.check_generation(member_id, group_instance_id, generation_id)
+        if error is None:
+            self._touch(self.members[member_id], now)
+        return error
+
     def leave(self, member_id: str, group_instance_id: str | None, now: float) -> tuple[ErrorCode, list[Effect]]:
         """A member goes, of itself or because an administrator named its instance."""
         if group_instance_id is not None and not member_id:

@@ -19,12 +19,16 @@ _GROUP_KEY = 2
 
 
 class CommittedOffset(NamedTuple):
-    """How far a group is in a partition; `timestamp` is milliseconds since 1970."""
+    """How far a group is in a partition; `timestamp` is milliseconds since 1970.
+
+    `position` is the offset of the record that says so, in its partition of the topic.
+    """
 
     offset: int
     leader_epoch: int
     metadata: str
     timestamp: int
+    position: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,9 @@ def read_record(record: Record) -> OffsetRecord | GroupRecord | None:
         if record.value is None:
             return OffsetRecord(key.group, key.topic, key.partition, None)
         value = read_versioned(OffsetCommitValue, record.value)
-        committed = CommittedOffset(value.offset, value.leader_epoch, value.metadata, value.commit_timestamp)
+        committed = CommittedOffset(
+            value.offset, value.leader_epoch, value.metadata, value.commit_timestamp, record.offset
+        )
         return OffsetRecord(key.group, key.topic, key.partition, committed)
     if kind == _GROUP_KEY:
         group_id = read_versioned(GroupMetadataKey, record.key).group

@@ -144,7 +144,7 @@ def _check_tail(segment: Segment, recovery_point: int, *, is_last: bool) -> tupl
 
 def _recover_producers(folder: Path, segments: list[Segment], end_offset: int, *, synced_end: int) -> ProducerStates:
     """The newest snapshot of what was synced, and what was appended since; the transaction indexes likewise."""
-    if all([segment.transaction_index.load() for segment in segments]):
+    if all(segment.transaction_index.load() for segment in segments):
         start, producers = load_snapshot(folder, at_most=synced_end)
         if start == end_offset:
             return producers

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from kconnect.log.topic_config import TopicConfig
 
 OFFSETS_TOPIC = "__consumer_offsets"
-INTERNAL_TOPICS = frozenset({OFFSETS_TOPIC, "__transaction_state"})
+TRANSACTIONS_TOPIC = "__transaction_state"
+INTERNAL_TOPICS = frozenset({OFFSETS_TOPIC, TRANSACTIONS_TOPIC})
 
 _NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 

@@ -180,18 +180,6 @@ class Config:
         return f"{type(self).__name__}({values})"
 
 
-def config_class_of(cls: type) -> type[Config] | None:
-    """The Config that a generic contract is subclassed with, as in `SinkTask[RedisConfig]`.
-
-    None if that is left open or inherited.
-    """
-    for base in cls.__dict__.get("__orig_bases__", ()):
-        for argument in get_args(base):
-            if isinstance(argument, type) and issubclass(argument, Config):
-                return argument
-    return None
-
-
 class _Declaration:
     """What `key` was given, until the class is made and its annotation is known."""
 
@@ -291,7 +279,6 @@ __all__ = [
     "ValidString",
     "Validator",
     "Width",
-    "config_class_of",
     "convert_to_string",
     "key",
     "parse_type",

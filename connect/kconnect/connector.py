@@ -7,7 +7,8 @@ from abc import ABC
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from kconnect.config import Config, ConfigDef, ConfigValue, config_class_of
+from kconnect.config import Config, ConfigValue
+from kconnect.configured import Configured
 from kconnect.record import SourcePartition
 
 C = TypeVar("C", bound=Config)
@@ -51,29 +52,19 @@ class ConnectorTransactionBoundaries(enum.Enum):
     UNSUPPORTED = "unsupported"
 
 
-class Connector(ABC, Generic[C]):
+class Connector(Configured, ABC, Generic[C]):
     """Shared by source and sink connectors; subclass `SourceConnector` or `SinkConnector`.
 
     The configuration class is the type argument: `class RedisSink(SinkConnector[RedisConfig])`. A connector
     instance lives in a process of its own and is used by one thread.
     """
 
-    config_class: ClassVar[type[Config]] = Config
     version: ClassVar[str | None] = None
     """None: the version of the distribution that brings the plugin."""
 
     context: ConnectorContext
     props: dict[str, str]
     """The configuration as given, set before `start`."""
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls.config_class = config_class_of(cls) or cls.config_class
-
-    @classmethod
-    def config_def(cls) -> ConfigDef:
-        """Every key that this connector takes."""
-        return cls.config_class.config_def
 
     def start(self, config: C) -> None:
         """Begin: start monitoring threads if there are any. Called once, before `task_configs`."""

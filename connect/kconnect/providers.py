@@ -180,14 +180,18 @@ class AllowedPaths:
         return real
 
 
-class FileConfigProvider(ConfigProvider):
-    """`${file:/path/to.properties:key}`: values of a properties file."""
+class _PathConfigProvider(ConfigProvider):
+    """Reads files, below `allowed.paths` if there are any."""
 
     def __init__(self) -> None:
         self._allowed = AllowedPaths(None)
 
     def configure(self, props: Mapping[str, str]) -> None:
         self._allowed = AllowedPaths(props.get("allowed.paths"))
+
+
+class FileConfigProvider(_PathConfigProvider):
+    """`${file:/path/to.properties:key}`: values of a properties file."""
 
     def get(self, path: str, keys: Collection[str]) -> ConfigData:
         if not path:
@@ -196,14 +200,8 @@ class FileConfigProvider(ConfigProvider):
         return ConfigData({key: properties[key] for key in keys if key in properties})
 
 
-class DirectoryConfigProvider(ConfigProvider):
+class DirectoryConfigProvider(_PathConfigProvider):
     """`${directory:/path/to/folder:file}`: each value is the whole content of a file in the folder."""
-
-    def __init__(self) -> None:
-        self._allowed = AllowedPaths(None)
-
-    def configure(self, props: Mapping[str, str]) -> None:
-        self._allowed = AllowedPaths(props.get("allowed.paths"))
 
     def get(self, path: str, keys: Collection[str]) -> ConfigData:
         if not path:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
-from kconnect.config import Config, config_class_of
+from kconnect.config import Config
+from kconnect.configured import Configured
 from kconnect.connector import Connector
 from kconnect.record import SinkRecord, TopicPartition
 
@@ -66,20 +67,14 @@ class SinkTaskContext(Protocol):
         ...
 
 
-class SinkTask(Generic[C]):
+class SinkTask(Configured, Generic[C]):
     """Writes one share of the partitions. Every method is called by one thread, in the task's own process."""
-
-    config_class: ClassVar[type[Config]] = Config
 
     columnar: ClassVar[bool] = False
     """Whether `put` looks for `ColumnarRecords` (kconnect.columnar), which it then gets where records come as columns:
     untransformed, of one topic and schema, from a converter that reads columns. It gets other sequences too."""
 
     context: SinkTaskContext
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls.config_class = config_class_of(cls) or cls.config_class
 
     def start(self, config: C) -> None:
         """Connect to the outside system."""

@@ -6,7 +6,8 @@ from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
-from kconnect.config import Config, config_class_of
+from kconnect.config import Config
+from kconnect.configured import Configured
 from kconnect.connector import (
     Connector,
     ConnectorTransactionBoundaries,
@@ -35,18 +36,13 @@ class SourceTaskContext(Protocol):
     transaction_context: TransactionContext | None
 
 
-class SourceTask(Generic[C]):
+class SourceTask(Configured, Generic[C]):
     """Reads one share of an outside system. All methods but `stop` are called by one thread, in its own process."""
 
-    config_class: ClassVar[type[Config]] = Config
     disposable_values: ClassVar[bool] = False
     """True promises that the values of returned records belong to the framework, which may then change them."""
 
     context: SourceTaskContext
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls.config_class = config_class_of(cls) or cls.config_class
 
     def start(self, config: C) -> None:
         """Open what is needed and find where to go on, by `context.offset_storage_reader`."""

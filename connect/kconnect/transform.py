@@ -4,31 +4,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from kconnect.config import Config, ConfigDef, config_class_of
+from kconnect.config import Config
+from kconnect.configured import Configured
 from kconnect.record import SinkRecord, SourceRecord
 
 C = TypeVar("C", bound=Config)
 R = TypeVar("R", SourceRecord, SinkRecord)
 
 
-class Transform(ABC, Generic[C]):
+class Transform(Configured, ABC, Generic[C]):
     """Changes one record at a time. Used by one thread.
 
     The record given is never changed: return a new one (`msgspec.structs.replace` for attributes, a new dict for a
     value that is written to), the same one, or None to drop it. Raise DataError for a record that does not fit.
     """
-
-    config_class: ClassVar[type[Config]] = Config
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls.config_class = config_class_of(cls) or cls.config_class
-
-    @classmethod
-    def config_def(cls) -> ConfigDef:
-        return cls.config_class.config_def
 
     def configure(self, config: C) -> None:
         """Called once, before the first record."""
@@ -47,18 +38,8 @@ class Transform(ABC, Generic[C]):
         """Release what is held. May be called twice."""
 
 
-class Predicate(ABC, Generic[C]):
+class Predicate(Configured, ABC, Generic[C]):
     """Decides whether a transform applies to a record."""
-
-    config_class: ClassVar[type[Config]] = Config
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls.config_class = config_class_of(cls) or cls.config_class
-
-    @classmethod
-    def config_def(cls) -> ConfigDef:
-        return cls.config_class.config_def
 
     def configure(self, config: C) -> None:
         """Called once, before the first record."""

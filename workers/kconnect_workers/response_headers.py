@@ -49,7 +49,10 @@ class HeaderRule:
 
 def header_rules(text: str | None) -> list[HeaderRule]:
     """The rules in `text`, none if it is empty. ConfigError for what is no rule."""
-    items = next(csv.reader([text or ""], skipinitialspace=True), [])
+    try:
+        items = next(csv.reader([text or ""], skipinitialspace=True), [])
+    except csv.Error as e:
+        raise ConfigError(f"has a rule that is none: {text!r} ({e})", key=KEY) from e
     return [_rule(item.strip()) for item in items]
 
 

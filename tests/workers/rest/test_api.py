@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from kconnect.errors import ConfigError
+from kconnect.config import Password
+from kconnect.errors import ConfigError, ConnectError
 from kconnect_workers.herder.offset_admin import OffsetAdmin
+from kconnect_workers.response_headers import header_rules
 from kconnect_workers.rest.access import AdminToken
 from kconnect_workers.rest.app import create_app
+from kconnect_workers.rest.topics import TopicTracking
+from kconnect_workers.states import TaskId
 from kconnect_workers.stores.sink_groups import SinkGroups
 
 SOURCE = {"connector.class": "java.Source", "file": "a.txt"}
@@ -284,5 +290,87 @@ def test_validate_checks_against_the_class_of_the_path(serve: Any) -> None:
         unknown = await client.put("/connector-plugins/java.Sorce/config/validate", json={})
         assert unknown.status_code == 400
         assert "java.Source" in unknown.json()["message"]
+
+    serve(scenario)
+
+
+def test_topics_are_shown_and_forgotten(serve: Any, workbench: Any) -> None:
+    async def scenario(client: httpx.AsyncClient) -> None:
+        await client.post("/connectors", json={"name": "c", "config": SOURCE})
+        workbench.herder.on_topic_used(TaskId("c", 0), "orders")
+        await workbench.settle()
+        assert (await client.get("/connectors/c/topics")).json() == {"c": {"topics": ["orders"]}}
+        assert (await client.put("/connectors/c/topics/reset")).status_code == 202
+        assert (await client.get("/connectors/c/topics")).json() == {"c": {"topics": []}}
+
+    serve(scenario)
+
+
+@pytest.mark.parametrize(("tracking", "shown", "reset"), [(TopicTracking.OFF, 403, 403), (TopicTracking.ON, 200, 403)])
+def test_what_the_worker_does_not_allow_of_topics_is_refused_with_the_setting(
+    serve: Any, tracking: TopicTracking, shown: int, reset: int
+) -> None:
+    async def scenario(client: httpx.AsyncClient) -> None:
+        assert (await client.get("/connectors/c/topics")).status_code == shown
+        refused = await client.put("/connectors/c/topics/reset")
+        assert refused.status_code == reset
+        assert "topic.tracking." in refused.json()["message"]
+
+    serve(scenario, topic_tracking=tracking)
+
+
+def test_every_answer_has_the_headers_that_are_asked_for(serve: Any) -> None:
+    rules = header_rules(
+        'add X-A: 1, add X-A: 2, set Content-Type:text/x, "set Cache-Control: no-cache, no-store", setDate Expires: 0'
+    )
+
+    async def scenario(client: httpx.AsyncClient) -> None:
+        for path, status in (("/connectors", 200), ("/nope", 404), ("/connectors/x/status", 404)):
+            answer = await client.get(path, headers={"Host": "localhost"})
+            assert answer.status_code == status
+            assert answer.headers.get_list("x-a") == ["1", "2"]
+            assert answer.headers.get_list("content-type") == ["text/x"]
+            assert answer.headers["cache-control"] == "no-cache, no-store"
+            expires = parsedate_to_datetime(answer.headers["expires"])
+            assert abs((datetime.now(UTC) - expires).total_seconds()) < 60
+        refused = await client.get("/connectors", headers={"Host": "rebound.example"})
+        assert (refused.status_code, refused.headers.get_list("x-a")) == (403, ["1", "2"])
+
+    serve(scenario, response_headers=rules)
+
+
+def test_a_preflight_of_the_allowed_origin_is_told_the_methods(serve: Any) -> None:
+    asked = {"Origin": "https://ui.example", "Access-Control-Request-Method": "PUT"}
+
+    async def scenario(client: httpx.AsyncClient) -> None:
+        answer = await client.options("/connectors", headers=asked)
+        assert answer.status_code == 200
+        assert answer.headers["access-control-allow-methods"] == "GET,PUT"
+        assert "access-control-allow-methods" not in (await client.get("/connectors", headers=asked)).headers
+
+    serve(scenario, allowed_origin="https://ui.example", allowed_methods="GET,PUT")
+
+
+@pytest.mark.parametrize("show_passwords", [False, True])
+def test_validate_shows_the_passwords_of_urls_only_where_that_is_asked_for(serve: Any, show_passwords: bool) -> None:
+    async def scenario(client: httpx.AsyncClient) -> None:
+        given = {"connector.class": "java.Source", "name": "c", "file": "postgresql://u:hunter2@db/x"}
+        answer = await client.put("/connector-plugins/java.Source/config/validate", json=given)
+        assert ("hunter2" in answer.text) is show_passwords
+
+    serve(scenario, show_passwords=show_passwords)
+
+
+def test_errors_hide_secrets(serve: Any, workbench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    Password("a-password-of-this-test")
+
+    async def broken(props: object) -> None:
+        raise ConnectError("login failed: a-password-of-this-test jdbc:oracle:thin:scott/tiger@h")
+
+    async def scenario(client: httpx.AsyncClient) -> None:
+        monkeypatch.setattr(workbench.environment, "validate", broken)
+        answer = await client.post("/connectors", json={"name": "c", "config": SOURCE})
+        assert answer.status_code == 500
+        assert answer.json()["message"] == "login failed: [hidden] jdbc:oracle:thin:scott/[hidden]@h"
 
     serve(scenario)

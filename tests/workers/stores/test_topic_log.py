@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
@@ -13,7 +14,9 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 from kconnect.errors import ConfigError, ConnectError
 from kconnect.testing.broker import EmbeddedLog
 from kconnect_workers.states import State, Status, TargetState, TaskId
+from kconnect_workers.stores import topic_log
 from kconnect_workers.stores.stores import Stores
+from kconnect_workers.stores.topic_reader import Read, TopicReader
 from services.processes import poll_until
 
 
@@ -179,3 +182,26 @@ def _read(log: EmbeddedLog, topic: str) -> list[tuple[bytes | None, bytes | None
     assert poll_until(at_end, timeout=30)
     consumer.close()
     return entries
+
+
+def test_who_waits_for_a_reader_that_stands_still_is_told_where(
+    log: EmbeddedLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck = threading.Event()
+    poll = TopicReader.poll
+
+    def poll_unless_stuck(reader: TopicReader, timeout_s: float) -> Read:
+        return Read() if stuck.wait(timeout_s) else poll(reader, 0)
+
+    async def scenario() -> None:
+        monkeypatch.setattr(TopicReader, "poll", poll_unless_stuck)
+        async with opened(log, "stuck") as stores:
+            monkeypatch.setattr(topic_log, "_BROKER_SECONDS", 2.0)
+            stuck.set()
+            with pytest.raises(ConnectError, match=r"stuck-status-0@1 was not read within 2 s"):
+                await stores.statuses.put(Status(id="c", state=State.RUNNING, worker_id="w"))
+            stuck.clear()
+            await stores.statuses.put(Status(id="c", state=State.PAUSED, worker_id="w"))
+            assert stores.statuses.connector("c") == Status(id="c", state=State.PAUSED, worker_id="w")
+
+    run(scenario)

@@ -109,6 +109,7 @@ class ConnectorHost:
                 with plugin_call(type(connector), "start", self._owner):
                     connector.start(config)
                 self._started = True
+            self._idle = None
             self._host.report(State.RUNNING)
         else:
             self._stop(connector)

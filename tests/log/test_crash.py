@@ -162,7 +162,7 @@ def test_damage_below_the_synced_point_takes_the_partition_offline(
         assert values_of(again.fetch(0, topic="sound")) == [b"s"]
     broker.stop()
     assert str(file if damage != "missing" else file.parent) in broker.stderr
-    assert f"python -m kconnect.log.repair --data {broker.data} t-0" in broker.stderr
+    assert f"kconnect broker repair --data {broker.data} t-0" in broker.stderr
     repaired = repair(broker.data, "t-0")
     assert (repaired.kept_until, repaired.next_offset) == (1 if damage == "truncated" else 0, 2)
     broker.start()

@@ -163,6 +163,7 @@ class TaskAssembly:
             partition_log=PartitionLogs(consumer, self._admin).of,
             check_lease=self._host.check_lease,
             commit_interval_s=self.worker.offset_flush_interval_ms / 1000,
+            commit_timeout_s=self.worker.offset_flush_timeout_ms / 1000,
         )
 
     def _converters(self) -> _Converters:

@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException
 from kconnect.errors import ConnectError
 from kconnect.record import TopicPartition
 from kconnect_workers.tasks.consumed_message import ConsumedMessage
+from kconnect_workers.tasks.offset_committer import OffsetCommitter
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +48,11 @@ class RebalanceListener(Protocol):
 class SinkConsumer:
     """Belongs to the task's thread. What the listener raises comes out of the call in which it was told."""
 
-    def __init__(self, consumer: Consumer, listener: RebalanceListener, *, cooperative: bool) -> None:
+    def __init__(
+        self, consumer: Consumer, listener: RebalanceListener, *, cooperative: bool, commit_timeout_s: float
+    ) -> None:
         self._consumer = consumer
+        self._committer = OffsetCommitter(consumer, commit_timeout_s)
         self._listener = listener
         self._cooperative = cooperative
         self._raised: Exception | None = None
@@ -107,14 +111,8 @@ class SinkConsumer:
             self._positions[partition] = offset
 
     def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Returns when they are committed. KafkaException when they are not."""
-        done = self._consumer.commit(
-            offsets=[confluent_kafka.TopicPartition(*partition, offset) for partition, offset in offsets.items()],
-            asynchronous=False,
-        )
-        for partition in done or ():
-            if partition.error is not None:
-                raise KafkaException(partition.error)
+        """Returns when they are committed. KafkaException when they are not, or not in time."""
+        self._committer.commit(offsets)
 
     def read_up_to(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Everything before these offsets has been read: where lag is counted from."""
@@ -129,7 +127,11 @@ class SinkConsumer:
         return self._lag
 
     def close(self) -> None:
-        """Leave the group. May be called twice."""
+        """Leave the group. May be called twice. Where nobody answers a commit, nobody would hear of this either: the
+        group finds out when the session expires."""
+        if self._committer.is_under_way:
+            log.warning("The group is not left: its coordinator does not answer.")
+            return
         self._consumer.close()
         self._raise_from_callback()
 

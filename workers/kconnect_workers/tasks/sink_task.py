@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+import msgspec
 from confluent_kafka import Consumer, KafkaException
 
 from kconnect.config import Config
@@ -19,6 +20,7 @@ from kconnect_workers.tasks.error_handling import ErrorHandler
 from kconnect_workers.tasks.plugin_call import plugin_call
 from kconnect_workers.tasks.raw_messages import RawMessages
 from kconnect_workers.tasks.record_decoder import RecordDecoder, SinkBatch
+from kconnect_workers.tasks.redelivery import Redelivery
 from kconnect_workers.tasks.sink_consumer import SinkConsumer
 from kconnect_workers.tasks.sink_context import WorkerSinkTaskContext
 from kconnect_workers.tasks.sink_offsets import SinkOffsets
@@ -28,8 +30,6 @@ from kconnect_workers.tasks.task_stats import TaskStats
 log = logging.getLogger(__name__)
 
 _POLL_S = 0.25
-_FIRST_RETRY_S = 0.3
-_LAST_RETRY_S = 60.0
 _SHOWN = 20
 
 
@@ -56,7 +56,8 @@ class Reports(Protocol):
 class WorkerSinkTask:
     """Runs one sink task. `run` belongs to the task's thread; `stats` may be called by the teller.
 
-    `check_lease` is called before anything that others can see. `commit_interval_s` is `offset.flush.interval.ms`.
+    `check_lease` is called before anything that others can see. `commit_interval_s` and
+    `commit_timeout_s` are `offset.flush.interval.ms` and `offset.flush.timeout.ms`.
     """
 
     def __init__(
@@ -78,12 +79,12 @@ class WorkerSinkTask:
         partition_log: Callable[[TopicPartition], PartitionLog],
         check_lease: Callable[[], None],
         commit_interval_s: float,
+        commit_timeout_s: float,
     ) -> None:
         self._id = id
         self._task = task
         self._control = control
-        self._consumer = SinkConsumer(consumer, self, cooperative=cooperative)
-        self._group_id = group_id
+        self._consumer = SinkConsumer(consumer, self, cooperative=cooperative, commit_timeout_s=commit_timeout_s)
         self._subscription = subscription
         self._decoder = decoder
         self._errors = errors
@@ -96,17 +97,8 @@ class WorkerSinkTask:
         self._context = WorkerSinkTaskContext(
             props, lambda: self._offsets.assigned, errant_record_reporter, partition_log
         )
-        self._waiting: SinkBatch | None = None
-        """A batch whose put raised RetriableError. Nothing more is read until it is put."""
-        self._retry_at = 0.0
-        self._retry_s = _FIRST_RETRY_S
-        self._read = 0
-        self._put_count = 0
-        self._commits = 0
-        self._commit_failures = 0
-        self._lag: int | None = None
-        self._last_offsets: list[tuple[str, str]] = []
-        self._member_id: str | None = None
+        self._redelivery = Redelivery()
+        self._counters = TaskStats(group_id=group_id)
 
     def run(self) -> None:
         """Return when the task is to stop; raise what failed it. Either way, what was put is committed as far as
@@ -119,21 +111,14 @@ class WorkerSinkTask:
             self._finish()
 
     def stats(self) -> TaskStats:
-        return TaskStats(
-            records_in=self._read,
-            records_out=self._put_count,
+        return msgspec.structs.replace(
+            self._counters,
             records_filtered=self._decoder.filtered,
             records_skipped=self._errors.skipped,
             records_pending=self._offsets.uncommitted(),
-            lag=self._lag,
             retries=self._errors.retries,
             failures=self._errors.failures,
             dead_letters=0 if self._reports is None else self._reports.stored,
-            offset_commits=self._commits,
-            offset_commit_failures=self._commit_failures,
-            last_offsets=self._last_offsets,
-            group_id=self._group_id,
-            member_id=self._member_id,
         )
 
     def _start(self) -> None:
@@ -157,27 +142,29 @@ class WorkerSinkTask:
         self._rewind(self._context.take_rewinds())
         self._apply_pauses()
         received = self._consumer.poll(self._patience_s())
-        self._lag = self._consumer.lag()
-        self._member_id = self._consumer.member_id
+        self._counters.lag = self._consumer.lag()
+        self._counters.member_id = self._consumer.member_id
         if rewinds := self._context.take_rewinds():  # `open` asked for them, within this poll
             self._rewind(rewinds)
             received = [m for m in received if (m.topic(), m.partition()) not in rewinds]
         if received:
             self._take(received)
-        elif self._waiting is None:
+        elif self._redelivery.batch is None:
             if not self._control.paused:
                 self._put(SinkBatch([], {}))
-        elif time.monotonic() >= self._retry_at:
-            self._put(self._waiting)
+        elif self._redelivery.is_due:
+            self._put(self._redelivery.batch)
 
     def _patience_s(self) -> float:
         now = time.monotonic()
-        wake = self._next_commit if self._waiting is None else min(self._next_commit, self._retry_at)
+        wake = self._next_commit
+        if self._redelivery.batch is not None:
+            wake = min(wake, self._redelivery.due_at)
         return max(0.0, min(_POLL_S, wake - now))
 
     def _take(self, received: Sequence[ConsumedMessage]) -> None:
         """Decode, and put, or line up behind what waits."""
-        self._read += len(received)
+        self._counters.records_in += len(received)
         if self._raw_messages is not None:
             self._raw_messages.reading(received)
         batch = self._decoder.decode(received)
@@ -185,11 +172,10 @@ class WorkerSinkTask:
             first = next(m.offset() for m in received if (m.topic(), m.partition()) == partition)
             self._offsets.read(partition, first or 0)
         self._consumer.read_up_to(batch.offsets)
-        waiting = self._waiting
-        if waiting is None:
+        if self._redelivery.batch is None:
             self._put(batch)
         else:  # a message slipped in before everything was paused
-            self._waiting = SinkBatch(waiting.records + batch.records, {**waiting.offsets, **batch.offsets})
+            self._redelivery.append(batch)
 
     def _put(self, batch: SinkBatch) -> None:
         self._check_lease()
@@ -199,30 +185,23 @@ class WorkerSinkTask:
         except RetriableError as e:
             self._retry_later(batch, e)
             return
-        self._waiting = None
-        self._retry_s = _FIRST_RETRY_S
-        self._put_count += len(batch.records)
+        self._redelivery.done()
+        self._counters.records_out += len(batch.records)
         self._offsets.put(batch.offsets)
 
     def _retry_later(self, batch: SinkBatch, error: RetriableError) -> None:
-        timeout_s = self._context.take_timeout_s()
-        if timeout_s is None:
-            timeout_s = self._retry_s
-            self._retry_s = min(self._retry_s * 2, _LAST_RETRY_S)
+        delay_s = self._redelivery.schedule(batch, self._context.take_timeout_s())
         self._errors.retries += 1
-        log.warning("%s: put failed and is tried again in %g s: %s", self._id, timeout_s, error)
-        self._waiting = batch
-        self._retry_at = time.monotonic() + timeout_s
+        log.warning("%s: put failed and is tried again in %g s: %s", self._id, delay_s, error)
 
     def _apply_pauses(self) -> None:
-        everything = self._control.paused or self._waiting is not None
+        everything = self._control.paused or self._redelivery.batch is not None
         self._consumer.pause_only(self._offsets.assigned if everything else frozenset(self._context.paused))
 
     def _rewind(self, offsets: Mapping[TopicPartition, int]) -> None:
         ours = {p: offset for p, offset in offsets.items() if p in self._offsets.assigned}
         if ours:
-            if self._waiting is not None:
-                self._waiting = self._waiting.without(ours)
+            self._redelivery.drop(ours)
             self._consumer.seek(ours)
             for partition, offset in ours.items():
                 self._offsets.sought(partition, offset)
@@ -235,10 +214,10 @@ class WorkerSinkTask:
             with plugin_call(type(self._task), "pre_commit", self._id):
                 offered = dict(self._task.pre_commit(dict(current)) or {})
         except Exception as e:
-            self._commit_failures += 1
+            self._counters.offset_commit_failures += 1
             back = self._offsets.rewind()
             log.error("%s: offsets are not committed; going back to %s: %s", self._id, _shown(back), e, exc_info=e)
-            self._waiting = None if self._waiting is None else self._waiting.without(back)
+            self._redelivery.drop(back)
             self._consumer.seek(back)
             return
         self._store(offered)
@@ -248,24 +227,24 @@ class WorkerSinkTask:
         if not committable:
             return
         if self._reports is not None and not self._reports.await_stored():
-            self._commit_failures += 1
+            self._counters.offset_commit_failures += 1
             log.warning("%s: offsets are not committed, since dead letters are not stored yet.", self._id)
             return
         self._check_lease()
         try:
             self._consumer.commit(committable)
         except KafkaException as e:
-            self._commit_failures += 1
+            self._counters.offset_commit_failures += 1
             log.warning("%s: offsets were not committed, which is tried again: %s", self._id, e.args[0].str())
             return
         self._offsets.committed(committable)
-        self._commits += 1
-        self._last_offsets = _shown(committable)
+        self._counters.offset_commits += 1
+        self._counters.last_offsets = _shown(committable)
 
     def on_assigned(self, partitions: Sequence[TopicPartition], committed: Mapping[TopicPartition, int]) -> None:
         self._offsets.assign(partitions, committed)
         self._apply_pauses()
-        self._member_id = self._consumer.member_id
+        self._counters.member_id = self._consumer.member_id
         self._control.tell(self.stats())  # who the group waits for, should this process be killed now
         log.info("%s: assigned %s", self._id, ", ".join(map(str, partitions)) or "nothing")
         if partitions:
@@ -291,8 +270,7 @@ class WorkerSinkTask:
         finally:
             self._offsets.revoke(ours)
             self._context.revoke(ours)
-            if self._waiting is not None:
-                self._waiting = self._waiting.without(ours)
+            self._redelivery.drop(ours)
 
     def _commit_last(self, partitions: frozenset[TopicPartition]) -> None:
         """What cannot be committed any more will be put again, by whoever has the partitions then."""
@@ -301,7 +279,7 @@ class WorkerSinkTask:
                 offered = dict(self._task.pre_commit(self._offsets.current(partitions)) or {})
             self._store(offered)
         except Exception as e:
-            self._commit_failures += 1
+            self._counters.offset_commit_failures += 1
             log.error("%s: offsets of closed partitions are not committed: %s", self._id, e, exc_info=e)
 
     def _finish(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class TaskStats(msgspec.Struct, kw_only=True, frozen=True):
+class TaskStats(msgspec.Struct, kw_only=True):
     """A task's counters since it started. Names follow Kafka Connect's task metrics where there is one."""
 
     records_in: int = 0

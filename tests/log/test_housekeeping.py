@@ -7,12 +7,14 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from kconnect.log.broker import Broker
 from kconnect.log.listener import Listener
+from kconnect.log.protocol.batch import batches
 from kconnect.log.protocol.error_code import ErrorCode
-from kconnect.log.protocol.records import Record, build_batch
+from kconnect.log.protocol.records import Record, build_batch, read_records
 from kconnect.log.server import Limits
 from kconnect.log.settings import BrokerSettings
 from kconnect.log.storage.checkpoint import read_offsets
@@ -94,3 +96,74 @@ def test_no_more_clients_than_the_limit_are_served(tmp_path: Path) -> None:
                 fourth.send_bytes(b"\0\0\0\x0a\0\x12\0\0\0\0\0\1\xff\xff")
                 if fourth.receive_bytes(4):
                     break
+
+
+def compacted_batch(*rows: tuple[bytes, bytes]) -> bytearray:
+    now = time.time_ns() // 1_000_000
+    return build_batch([Record(i, now, key, value) for i, (key, value) in enumerate(rows)])
+
+
+def rows_in(client: RawClient, end: int) -> dict[int, tuple[bytes | None, bytes | None]]:
+    rows: dict[int, tuple[bytes | None, bytes | None]] = {}
+    offset = 0
+    while offset < end:
+        answer = client.fetch(offset)
+        assert answer.error_code == ErrorCode.NONE
+        for header, view in batches(memoryview(answer.records), partial=True):
+            rows |= {r.offset: (r.key, r.value) for r in read_records(header, view) if r.offset >= offset}
+            offset = header.last_offset + 1
+    return rows
+
+
+def test_compacted_topics_shrink_while_they_are_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = BrokerSettings(cleaner_backoff=0.05)
+    data = tmp_path / "data"
+    with caplog.at_level("INFO"), serving(data, settings) as address, RawClient(address) as client:
+        client.create_topic(
+            cleanup_policy="compact", segment_bytes="2000", min_cleanable_dirty_ratio="0.1", file_delete_delay_ms="0"
+        )
+        deadline = Deadline(60)
+        sent = 0
+        while "compacted" not in caplog.text or sent < 100:
+            deadline.check("nothing is compacted")
+            client.produce(compacted_batch(*[(b"%d" % (i % 5), b"%d" % i * 30) for i in range(sent, sent + 10)]))
+            sent += 10
+        rows = rows_in(client, sent)
+        assert len(rows) < sent
+        assert dict(rows.values()) == {b"%d" % (i % 5): b"%d" % i * 30 for i in range(sent - 5, sent)}
+        while any((data / "t-0").glob("*.deleted")):
+            deadline.check("what was replaced is not removed")
+        while read_offsets(data / "cleaner-offset-checkpoint").get(("t", 0), 0) == 0:
+            deadline.check("no cleaner checkpoint was written")
+    with serving(data, settings) as address, RawClient(address) as client:
+        assert dict(rows_in(client, sent).values()) == dict(rows.values())
+
+
+def test_a_partition_that_cannot_be_compacted_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data = tmp_path / "data"
+    with serving(data, BrokerSettings()) as address, RawClient(address) as client:
+        client.create_topic(cleanup_policy="compact", segment_bytes="1000", min_cleanable_dirty_ratio="0")
+        for i in range(5):
+            client.produce(compacted_batch((b"a", b"%d" % i * 600)))
+    damaged = data / "t-0" / f"{0:020d}.log"
+    content = bytearray(damaged.read_bytes())
+    content[300] ^= 1
+    damaged.write_bytes(content)
+    with serving(data, BrokerSettings(cleaner_backoff=0.01)) as address, RawClient(address) as client:
+        deadline = Deadline(60)
+        while "cannot be compacted" not in caplog.text:
+            deadline.check("nothing is said of the damage")
+        assert str(damaged) in caplog.text
+        assert client.produce(compacted_batch((b"b", b"goes on"))).base_offset == 5
+    assert damaged.read_bytes() == content
+    assert caplog.text.count("cannot be compacted") == 1
+
+
+def test_a_broker_that_ends_takes_its_compactor_along(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with serving(data, BrokerSettings(cleaner_backoff=0.01)) as address, RawClient(address) as client:
+        client.create_topic(cleanup_policy="compact", segment_bytes="1000000", min_cleanable_dirty_ratio="0")
+        for number in range(40):
+            client.produce(compacted_batch(*[(b"%d" % i, b"x" * 100) for i in range(number, number + 500)]))
+    children = psutil.Process().children(recursive=True)
+    assert [child for child in children if "kconnect.log.storage.compaction" in child.cmdline()] == []

@@ -5,6 +5,7 @@ LogError                   the broker cannot start or must stop: the message nam
 ├── ListenerError          the listener is malformed, or its address cannot be bound
 └── CorruptLogError        a log file contradicts what was synced: its partition goes offline
 RequestError               one request, topic or partition is refused; carries Kafka's error code
+└── RecordsRefusedError    a batch is refused because of single records of it
 """
 
 from __future__ import annotations
@@ -46,3 +47,11 @@ class RequestError(Exception):
         super().__init__(message or code.name)
         self.code = code
         self.message = message
+
+
+class RecordsRefusedError(RequestError):
+    """A batch is refused; `records` are the places in it, from 0 on, of the records that are the reason."""
+
+    def __init__(self, code: ErrorCode, message: str, records: list[int]) -> None:
+        super().__init__(code, message)
+        self.records = records

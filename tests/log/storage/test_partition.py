@@ -12,8 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from kconnect.log.errors import RequestError
-from kconnect.log.protocol.batch import batches
+from kconnect.log.errors import RecordsRefusedError, RequestError
+from kconnect.log.protocol.batch import Compression, batches
 from kconnect.log.protocol.error_code import ErrorCode
 from kconnect.log.protocol.records import Record, build_batch, read_records
 from kconnect.log.storage.partition import Partition
@@ -199,4 +199,74 @@ def test_old_segments_go_by_time_and_by_size(tmp_path: Path) -> None:
     assert (partition.log_start_offset, partition.log_end_offset) == (30, 30)
     assert partition.append(batch(b"next"))[0] == 30
     assert len(list(tmp_path.glob("*.log"))) == 1
+    partition.abandon()
+
+
+@pytest.mark.parametrize(
+    ("configs", "bases"),
+    [
+        ({"segment.bytes": "300"}, [0, 2, 4]),
+        ({"segment.ms": "2000"}, [0, 3]),
+        ({"segment.ms": "2000", "message.timestamp.type": "LogAppendTime"}, [0]),
+        ({"segment.index.bytes": "8", "index.interval.bytes": "0"}, [0, 2, 4]),
+    ],
+)
+def test_a_segment_is_sealed_when_it_is_full_or_old(tmp_path: Path, configs: dict[str, str], bases: list[int]) -> None:
+    partition = open_partition(tmp_path, TopicConfig.of(configs))
+    for i in range(6):
+        partition.append(batch(b"x" * 60, timestamp=START + 1000 * i))
+    assert [segment.base_offset for segment in partition.segments] == bases
+    partition.abandon()
+
+
+def test_a_changed_age_holds_for_the_active_segment_too(tmp_path: Path) -> None:
+    partition = open_partition(tmp_path, TopicConfig())
+    partition.append(batch(b"x", timestamp=START))
+    partition.configure(TopicConfig.of({"segment.ms": "1000"}))
+    partition.append(batch(b"x", timestamp=START + 1001))
+    assert len(partition.segments) == 2
+    partition.abandon()
+    again = open_partition(tmp_path, TopicConfig.of({"segment.ms": "1000"}))
+    again.append(batch(b"x", timestamp=START + 2001))
+    again.append(batch(b"x", timestamp=START + 2002))
+    assert [segment.base_offset for segment in again.segments] == [0, 1, 3]
+    again.abandon()
+
+
+@pytest.mark.parametrize(
+    ("configs", "rows", "code", "places"),
+    [
+        ({"cleanup.policy": "compact"}, [(b"k", START), (None, START)], ErrorCode.INVALID_RECORD, [1]),
+        ({"cleanup.policy": "compact,delete"}, [(None, START), (None, START)], ErrorCode.INVALID_RECORD, [0, 1]),
+        (
+            {"message.timestamp.before.max.ms": "1000"},
+            [(None, START), (None, 2**42), (None, -1)],
+            ErrorCode.INVALID_TIMESTAMP,
+            [0],
+        ),
+    ],
+)
+@pytest.mark.parametrize("compression", Compression)
+def test_single_records_are_refused_by_their_places(
+    tmp_path: Path,
+    configs: dict[str, str],
+    rows: list[tuple[bytes | None, int]],
+    code: ErrorCode,
+    places: list[int],
+    compression: Compression,
+) -> None:
+    partition = open_partition(tmp_path, TopicConfig.of(configs | {"message.timestamp.after.max.ms": str(2**62)}))
+    records = [Record(i, timestamp, key, b"v") for i, (key, timestamp) in enumerate(rows)]
+    with pytest.raises(RecordsRefusedError) as refused:
+        partition.append(memoryview(build_batch(records, compression=compression)))
+    assert (refused.value.code, refused.value.records) == (code, places)
+    assert partition.log_end_offset == 0
+    partition.abandon()
+
+
+@pytest.mark.parametrize("limit", ["message.timestamp.before.max.ms", "message.timestamp.after.max.ms"])
+def test_records_without_a_timestamp_are_neither_early_nor_late(tmp_path: Path, limit: str) -> None:
+    partition = open_partition(tmp_path, TopicConfig.of({limit: "0"}))
+    partition.append(memoryview(build_batch([Record(0, -1, None, b"v")])))
+    assert partition.log_end_offset == 1
     partition.abandon()

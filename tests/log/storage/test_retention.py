@@ -14,7 +14,6 @@ from kconnect.log.topic_config import TopicConfig
 class Fake:
     size: int
     max_timestamp: int
-    first_timestamp: int = 0
 
 
 SEGMENTS = [Fake(100, 1000), Fake(100, 2000), Fake(100, 3000)]
@@ -44,7 +43,30 @@ def test_segments_without_times_stay() -> None:
     assert expired_segments([Fake(1, -1), Fake(1, 5)], TopicConfig.of({"retention.ms": "0"}), 9999) == 0
 
 
-@pytest.mark.parametrize(("size", "first", "due"), [(10, 0, True), (0, -1, False), (10, 500, False), (10, -1, False)])
-def test_an_active_segment_is_sealed_when_its_first_record_is_old(size: int, first: int, due: bool) -> None:
-    config = TopicConfig.of({"segment.ms": "1000"})
-    assert is_due_to_roll(Fake(size, 0, first), config, 1001) is due
+def test_segments_without_records_go_with_those_before_them() -> None:
+    segments = [Fake(100, 1000), Fake(0, -1), Fake(100, 3000)]
+    assert expired_segments(segments, TopicConfig.of({"retention.ms": "500"}), 1501) == 2
+
+
+@dataclass
+class FakeActive:
+    size: int = 10
+    begun_at: int = 1000
+    jitter: float = 0.5
+
+
+@pytest.mark.parametrize(
+    ("configs", "age"),
+    [
+        ({"segment.ms": "1000"}, 1000),
+        ({"segment.ms": "1000", "segment.jitter.ms": "100"}, 950),
+        ({"segment.ms": "1000", "segment.jitter.ms": "4000"}, 500),
+        ({"segment.ms": "1000", "max.compaction.lag.ms": "400"}, 1000),
+        ({"segment.ms": "1000", "max.compaction.lag.ms": "400", "cleanup.policy": "compact"}, 400),
+    ],
+)
+def test_an_active_segment_is_sealed_when_it_is_old(configs: dict[str, str], age: int) -> None:
+    config = TopicConfig.of(configs)
+    assert not is_due_to_roll(FakeActive(), config, 1000 + age)
+    assert is_due_to_roll(FakeActive(), config, 1001 + age)
+    assert not is_due_to_roll(FakeActive(size=0), config, 10**9)

@@ -6,9 +6,11 @@ import struct
 import time
 from typing import TYPE_CHECKING
 
-from kconnect.log.errors import RequestError
+from kconnect.log.errors import RecordsRefusedError, RequestError
 from kconnect.log.protocol.batch import CRC_START, HEADER, MAGIC, Attribute, BatchHeader, checksum
 from kconnect.log.protocol.error_code import ErrorCode
+from kconnect.log.protocol.errors import CorruptBatchError
+from kconnect.log.protocol.record_spans import read_spans
 
 if TYPE_CHECKING:
     from kconnect.log.topic_config import TopicConfig
@@ -20,18 +22,23 @@ _ATTRIBUTES_AT = 21
 _MAX_TIMESTAMP = struct.Struct(">q")
 _MAX_TIMESTAMP_AT = 35
 _CONTROL = int(Attribute.CONTROL)
+_NO_TIMESTAMP = -1
+_NEVER = 0x7FFFFFFFFFFFFFFF
 
 
 class Admission:
     """The rules of one topic, taken out of its config."""
 
-    __slots__ = ("_after_max", "_before_max", "_max_message_bytes", "gives_time")
+    __slots__ = ("_after_max", "_before_max", "_looks_inside", "_max_message_bytes", "_needs_keys", "gives_time")
 
     def __init__(self, config: TopicConfig) -> None:
         self.gives_time = config.message_timestamp_type == "LogAppendTime"
         self._max_message_bytes = config.max_message_bytes
         self._after_max = config.message_timestamp_after_max_ms
         self._before_max = config.message_timestamp_before_max_ms
+        self._needs_keys = "compact" in config.cleanup_policy
+        # A header tells of the latest time alone; all other rules about single records cost decoding them.
+        self._looks_inside = self._needs_keys or (self._before_max != _NEVER and not self.gives_time)
 
     def check(self, batch: memoryview) -> BatchHeader:
         """The header of exactly one sound batch. Raises RequestError with Kafka's code for what is wrong.
@@ -60,16 +67,46 @@ class Admission:
             )
         if checksum(batch) != header.crc:
             raise RequestError(ErrorCode.CORRUPT_MESSAGE, "the checksum of the batch is wrong")
+        if self._looks_inside:
+            self._check_records(batch, header)
         if self.gives_time:
             return _stamp(batch, header)
-        age = time.time() * 1000 - header.max_timestamp
-        if -age > self._after_max or age > self._before_max:
-            limit = "message.timestamp.after.max.ms" if age < 0 else "message.timestamp.before.max.ms"
-            raise RequestError(
-                ErrorCode.INVALID_TIMESTAMP,
-                f"timestamp {header.max_timestamp} is {abs(age):.0f} ms off the log's clock, beyond {limit}",
-            )
+        if header.max_timestamp != _NO_TIMESTAMP:
+            ahead = header.max_timestamp - time.time() * 1000
+            if ahead > self._after_max:
+                raise RequestError(
+                    ErrorCode.INVALID_TIMESTAMP,
+                    f"timestamp {header.max_timestamp} is {ahead:.0f} ms ahead of the log's clock, beyond "
+                    f"message.timestamp.after.max.ms={self._after_max}",
+                )
         return header
+
+    def _check_records(self, batch: memoryview, header: BatchHeader) -> None:
+        try:
+            _, spans = read_spans(header, batch)
+        except CorruptBatchError as e:
+            raise RequestError(ErrorCode.INVALID_RECORD, str(e)) from e
+        except ImportError as e:
+            raise RequestError(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, str(e)) from e
+        if self._needs_keys:
+            keyless = [number for number, span in enumerate(spans) if span[2] is None]
+            if keyless:
+                raise RecordsRefusedError(
+                    ErrorCode.INVALID_RECORD, "a record without a key cannot be in a compacted topic", keyless
+                )
+        if self._before_max == _NEVER or self.gives_time:
+            return
+        earliest = time.time() * 1000 - self._before_max
+        late = [
+            number for number, span in enumerate(spans) if _NO_TIMESTAMP != header.base_timestamp + span[1] < earliest
+        ]
+        if late:
+            raise RecordsRefusedError(
+                ErrorCode.INVALID_TIMESTAMP,
+                "a record's timestamp is further behind the log's clock than "
+                f"message.timestamp.before.max.ms={self._before_max}",
+                late,
+            )
 
 
 def _malformed(header: BatchHeader, size: int) -> RequestError:

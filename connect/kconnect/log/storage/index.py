@@ -25,6 +25,8 @@ class OffsetIndex:
 
     __slots__ = ("_base", "_flushed", "_in_file", "_offsets", "_path", "_positions")
 
+    ENTRY_SIZE = 8
+
     def __init__(self, path: Path, base_offset: int) -> None:
         self._path = path
         self._base = base_offset
@@ -57,6 +59,11 @@ class OffsetIndex:
         return self._positions[i] if i >= 0 else 0
 
     @property
+    def file_size(self) -> int:
+        """How many bytes the file has, or will have."""
+        return self.ENTRY_SIZE * len(self._offsets)
+
+    @property
     def last_offset(self) -> int:
         """The offset of the last entry; one below the base offset without entries."""
         return self._base + (self._offsets[-1] if self._offsets else -1)
@@ -87,6 +94,8 @@ class TimeIndex:
     """
 
     __slots__ = ("_base", "_flushed", "_in_file", "_offsets", "_path", "_timestamps")
+
+    ENTRY_SIZE = _TIME_ENTRY.size
 
     def __init__(self, path: Path, base_offset: int) -> None:
         self._path = path
@@ -124,6 +133,11 @@ class TimeIndex:
         """An offset before which every record of the segment is earlier than `timestamp`."""
         i = bisect_right(self._timestamps, timestamp - 1) - 1
         return self._base + (self._offsets[i] if i >= 0 else 0)
+
+    @property
+    def file_size(self) -> int:
+        """How many bytes the file has, or will have."""
+        return self.ENTRY_SIZE * len(self._offsets)
 
     @property
     def last(self) -> tuple[int, int]:

@@ -135,6 +135,7 @@ class Partition:
             )
             return 0
         self.segments, self.producers = recovered.segments, recovered.producers
+        self._configure_active()
         self.log_start_offset = max(log_start_offset, self.segments[0].base_offset)
         self.log_end_offset = self.high_watermark = recovered.log_end_offset
         if self.epochs.latest < 0 or not clean:
@@ -157,6 +158,14 @@ class Partition:
         self._admission = Admission(config)
         self._segment_bytes = min(config.segment_bytes, MAX_SEGMENT_BYTES)
         self._flush_messages = config.flush_messages
+        if self.segments:
+            self._configure_active()
+
+    def _configure_active(self) -> None:
+        segment = self.segments[-1]
+        segment.max_index_bytes = self.config.segment_index_bytes
+        if segment.size and segment.first_timestamp >= 0:
+            segment.roll_at = segment.first_timestamp + retention.rolling_age(segment, self.config)
 
     def take_offline(self, reason: str) -> None:
         """Refuse everything from now on, with `reason`."""
@@ -210,9 +219,14 @@ class Partition:
         try:
             segment = self.segments[-1]
             if segment.size and (
-                segment.size + size > self._segment_bytes or last_offset - segment.base_offset > _MAX_RELATIVE_OFFSET
+                segment.size + size > self._segment_bytes
+                or last_offset - segment.base_offset > _MAX_RELATIVE_OFFSET
+                or header.max_timestamp > segment.roll_at
+                or segment.is_index_full
             ):
                 segment = self.roll()
+            if not segment.size:
+                segment.begin(header.max_timestamp, age_ms=retention.rolling_age(segment, self.config))
             segment.append(batch, last_offset, header.max_timestamp)
         except OSError as e:
             raise self._unwritable(e) from e
@@ -312,6 +326,7 @@ class Partition:
         self._snapshots.save(self.log_end_offset, self.producers, checkpoint=False)
         segment = Segment.create(self.folder, self.log_end_offset, index_interval=self.config.index_interval_bytes)
         self.segments.append(segment)
+        self._configure_active()
         return segment
 
     # Reading: the hot path of fetch.

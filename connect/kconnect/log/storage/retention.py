@@ -19,10 +19,6 @@ class Aged(Protocol):
     def max_timestamp(self) -> int:
         """The largest timestamp of its records, -1 without any."""
 
-    @property
-    def first_timestamp(self) -> int:
-        """The timestamp of its first batch, -1 without any."""
-
 
 def expired_segments(segments: Sequence[Aged], config: TopicConfig, now: int) -> int:
     """How many of the oldest `segments` may be deleted at `now` (milliseconds since 1970).
@@ -35,7 +31,8 @@ def expired_segments(segments: Sequence[Aged], config: TopicConfig, now: int) ->
     by_time = 0
     if config.retention_ms >= 0:
         for segment in segments:
-            if segment.max_timestamp < 0 or now - segment.max_timestamp <= config.retention_ms:
+            # Compaction leaves empty ones behind.
+            if segment.size and (segment.max_timestamp < 0 or now - segment.max_timestamp <= config.retention_ms):
                 break
             by_time += 1
     by_size = 0
@@ -49,6 +46,22 @@ def expired_segments(segments: Sequence[Aged], config: TopicConfig, now: int) ->
     return max(by_time, by_size)
 
 
-def is_due_to_roll(active: Aged, config: TopicConfig, now: int) -> bool:
-    """Whether the active segment's first records are older than `segment.ms`."""
-    return active.size > 0 and active.first_timestamp >= 0 and now - active.first_timestamp > config.segment_ms
+class Active(Protocol):
+    """What the rules look at in the segment that is appended to: see Segment."""
+
+    size: int
+    begun_at: int
+    jitter: float
+
+
+def rolling_age(segment: Active, config: TopicConfig) -> int:
+    """After how many milliseconds an active segment is sealed, so that retention and compaction can look at it."""
+    age = config.segment_ms
+    if "compact" in config.cleanup_policy:
+        age = min(age, config.max_compaction_lag_ms)
+    return age - int(segment.jitter * min(config.segment_jitter_ms, age))
+
+
+def is_due_to_roll(active: Active, config: TopicConfig, now: int) -> bool:
+    """Whether the active segment is old at `now`, though nothing later may have come."""
+    return active.size > 0 and now - active.begun_at > rolling_age(active, config)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import time
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from kconnect.log.errors import CorruptLogError
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 MAX_SEGMENT_BYTES = 0x7FFFFFFF
 """Positions in the index are 32 bits."""
 
+NEVER = 0x7FFFFFFFFFFFFFFF
+"""A time that does not come."""
+
 _SEARCH_CHUNK = 8 << 10
 _SCAN_CHUNK = 4 << 20
 
@@ -32,10 +37,15 @@ class Span(NamedTuple):
 class Segment:
     """Batches from `base_offset` on, in `<base_offset>.log` and its `suffix`. Belongs to one thread.
 
+    The active segment is sealed when its index has `max_index_bytes` (`is_index_full`), before a batch whose timestamp
+    is later than `roll_at`, or when it is old: `begun_at`, in milliseconds since 1970, is the time of its first append,
+    or of its opening; `jitter`, from 0 to 1, is the part of `segment.jitter.ms` that is taken off its age.
+
     Every method that touches the file raises OSError; what finds broken framing raises CorruptLogError.
     """
 
     __slots__ = (
+        "_first_timestamp",
         "_index_interval",
         "_max_timestamp",
         "_max_timestamp_offset",
@@ -44,8 +54,13 @@ class Segment:
         "_time_index",
         "_unindexed_bytes",
         "base_offset",
+        "begun_at",
         "fd",
+        "is_index_full",
+        "jitter",
+        "max_index_bytes",
         "path",
+        "roll_at",
         "size",
         "transaction_index",
     )
@@ -62,7 +77,12 @@ class Segment:
         self._offset_index: OffsetIndex | None = None
         self._time_index: TimeIndex | None = None
         self.transaction_index = TransactionIndex(self._transaction_index_path, base_offset)
-        self._max_timestamp = self._max_timestamp_offset = -1
+        self._max_timestamp = self._max_timestamp_offset = self._first_timestamp = -1
+        self.max_index_bytes = 10 << 20
+        self.is_index_full = False
+        self.jitter = random.random()  # noqa: S311 - nothing is to be kept secret by it
+        self.roll_at = NEVER
+        self.begun_at = time.time_ns() // 1_000_000
 
     @classmethod
     def create(cls, folder: Path, base_offset: int, *, index_interval: int, suffix: str = "") -> Self:
@@ -122,7 +142,17 @@ class Segment:
             self.offset_index.append(last_offset, position)
             self.time_index.append(self._max_timestamp, self._max_timestamp_offset)
             self._unindexed_bytes = 0
+            self.is_index_full = (
+                self.offset_index.file_size + OffsetIndex.ENTRY_SIZE > self.max_index_bytes
+                or self.time_index.file_size + 2 * TimeIndex.ENTRY_SIZE > self.max_index_bytes
+            )
         self._unindexed_bytes += length
+
+    def begin(self, first_timestamp: int, *, age_ms: int) -> None:
+        """The first batch is about to come; none that is later by more than `age_ms` shall lie beside it."""
+        self._first_timestamp = first_timestamp
+        self.begun_at = time.time_ns() // 1_000_000
+        self.roll_at = first_timestamp + age_ms if first_timestamp >= 0 else NEVER
 
     @property
     def offset_index(self) -> OffsetIndex:
@@ -148,8 +178,11 @@ class Segment:
     @property
     def first_timestamp(self) -> int:
         """The largest timestamp of the first batch, -1 without batches."""
-        header = os.pread(self.fd, HEADER.size, 0)
-        return BatchHeader._make(HEADER.unpack(header)).max_timestamp if len(header) == HEADER.size else -1
+        if self._first_timestamp < 0 and self.size:
+            header = os.pread(self.fd, HEADER.size, 0)
+            if len(header) == HEADER.size:
+                self._first_timestamp = BatchHeader._make(HEADER.unpack(header)).max_timestamp
+        return self._first_timestamp
 
     def load_indexes(self) -> bool:
         """Take the indexes from their files; False, and empty indexes, where those are missing or wrong."""

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
+from kconnect.columnar import Columns
 from kconnect.config import Config, ConfigDef
 from kconnect.record import SchemaAndValue, Value
 from kconnect.schema import Schema
@@ -14,6 +15,7 @@ RawHeaders: TypeAlias = Sequence[tuple[str, bytes | None]]
 
 Serializer: TypeAlias = Callable[[Value, RawHeaders | None], bytes | None]
 Deserializer: TypeAlias = Callable[[bytes | None, RawHeaders | None], SchemaAndValue]
+ColumnDeserializer: TypeAlias = Callable[[Sequence[bytes | None]], Columns | None]
 
 
 class Converter(ABC):
@@ -49,6 +51,12 @@ class Converter(ABC):
     def deserializer(self, topic: str) -> Deserializer:
         """`to_connect_data` with the topic fixed."""
         return lambda data, headers: self.to_connect_data(topic, data, headers)
+
+    def column_deserializer(self, topic: str) -> ColumnDeserializer | None:
+        """What reads the data of many records at once, when they are structs of one schema: as `to_connect_data` reads
+        each without headers, and None where it does not see that, or cannot read one of them (each is then read, and
+        may fail, by itself). None: this converter has no such way."""
+        return None
 
     def close(self) -> None:
         """Release connections. May be called twice."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
 
+from kconnect.columnar import Columns
 from kconnect.config import HIGH, LOW, Config, Width, key
-from kconnect.converter import Converter, Deserializer, HeaderConverter, RawHeaders, Serializer
+from kconnect.converter import ColumnDeserializer, Converter, Deserializer, HeaderConverter, RawHeaders, Serializer
 from kconnect.errors import ConfigError, DataError
 from kconnect.record import SchemaAndValue, Value
 from kconnect.schema import Schema
@@ -88,6 +89,7 @@ class JsonConverter(Converter, HeaderConverter):
         remember = lru_cache(max(config.schemas_cache_size, 1))
         self._encoder = remember(self._writer.encoder)
         self._decoder = remember(self._reader.decoder)
+        self._column_decoder = remember(self._reader.column_decoder)
         self._prefix = remember(self._written_prefix)
         self._schema = remember(self._read_schema)
         self._given_schema = self._parse_content(config.schema_content)
@@ -176,6 +178,33 @@ class JsonConverter(Converter, HeaderConverter):
             prefix_size, schema = len(prefix), read.schema
             decode = self._decoder(schema)
             return read
+
+        return deserialize
+
+    def column_deserializer(self, topic: str) -> ColumnDeserializer | None:
+        """For data with its schema: all of it has to begin with the same bytes up to the payload."""
+        if not self._schemas_enable or self._given_schema is not None:
+            return None
+        prefix, schema, decode = b"\x00", None, None
+
+        def deserialize(data: Sequence[bytes | None]) -> Columns | None:
+            nonlocal prefix, schema, decode
+            first = data[0] if data else None
+            if first is None:
+                return None
+            if not first.startswith(prefix):
+                try:
+                    read, prefix = self._read_envelope(first)
+                except DataError:
+                    return None
+                schema = read.schema
+                decode = self._column_decoder(schema)
+            if schema is None or decode is None:
+                return None
+            size = len(prefix)
+            payloads = [each[size:-1] for each in data if each and each.startswith(prefix) and each[-1] == 125]
+            columns = decode(payloads) if len(payloads) == len(data) else None
+            return None if columns is None else Columns(schema, columns)
 
         return deserialize
 

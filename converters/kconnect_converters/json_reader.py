@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import binascii
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from decimal import Decimal
 from typing import Any, Final, NotRequired, TypedDict
@@ -23,6 +23,7 @@ from kconnect.schema import DATE_NAME, DECIMAL_NAME, TIME_NAME, TIMESTAMP_NAME, 
 from kconnect_converters.json_shape import INTEGER_BITS, PRIMITIVES, place
 
 Decode = Callable[[bytes | memoryview], Any]
+DecodeColumns = Callable[[Iterable[bytes]], "tuple[Sequence[Any], ...] | None"]
 Finish = Callable[[Any], Any]
 
 DIGITS_MAX: Final = 4300
@@ -33,6 +34,7 @@ _FINISH: Final[dict[str, Finish]] = {
     TIME_NAME: logical.time_of,
     TIMESTAMP_NAME: logical.timestamp_of,
 }
+_LOGICAL_NAMES: Final = {DECIMAL_NAME, *_FINISH}
 _REFUSALS: Final = (ValueError, TypeError, RecursionError, DataError)
 """What sends data the careful way: msgspec's errors are ValueErrors."""
 
@@ -93,6 +95,45 @@ class JsonReader:
 
         return decode_bare if finish is None else decode_finished
 
+    def column_decoder(self, schema: Schema | None) -> DecodeColumns | None:
+        """Reads structs of `schema` as `decoder` does, into one sequence per field: None for JSON that is not just what
+        the schema says. There is no such decoder for other schemas, or field names that msgspec does not take."""
+        if schema is None or schema.type is not Type.STRUCT or schema.name in _LOGICAL_NAMES or not schema.fields:
+            return None
+        try:
+            row_type, finishes = self._row_type(schema)
+        except (ValueError, DataError):
+            return None
+        decode, as_tuple = msgspec.json.Decoder(row_type, float_hook=Decimal).decode, msgspec.structs.astuple
+
+        def decode_columns(payloads: Iterable[bytes]) -> tuple[Sequence[Any], ...] | None:
+            try:
+                columns: list[Sequence[Any]] = list(zip(*map(as_tuple, map(decode, payloads)), strict=True))
+                for index, finish in finishes:
+                    columns[index] = list(map(finish, columns[index]))
+            except _REFUSALS:
+                return None
+            return tuple(columns)
+
+        return decode_columns
+
+    def _row_type(self, schema: Schema) -> tuple[type[msgspec.Struct], list[tuple[int, Finish]]]:
+        """The msgspec type of a struct with its fields in their order, and what makes the fields Connect values."""
+        fields: list[Any] = []
+        finishes, names = [], {}
+        for field in schema.fields:
+            shape, finish = self._shape(field.schema)
+            attribute = f"f{field.index}"
+            names[attribute] = field.name
+            fields.append((attribute, shape, None) if self._may_lack(field.schema) else (attribute, shape))
+            if finish is not None:
+                finishes.append((field.index, finish))
+        return msgspec.defstruct("Row", fields, rename=names, kw_only=True, gc=False), finishes
+
+    def _may_lack(self, schema: Schema) -> bool:
+        """Whether a struct need not have a field of `schema`."""
+        return schema.optional or (schema.default is not None and self.replace_null)
+
     def _shape(self, schema: Schema) -> tuple[Any, Finish | None]:
         """The msgspec type of values of `schema`, and what makes them Connect values (None: they are)."""
         shape: Any
@@ -127,7 +168,7 @@ class JsonReader:
         shapes, finishes, may_lack = {}, [], []
         for field in schema.fields:
             shape, finish = self._shape(field.schema)
-            if field.schema.optional or (field.schema.default is not None and self.replace_null):
+            if self._may_lack(field.schema):
                 shape = NotRequired[shape]
                 may_lack.append(field.name)
             shapes[field.name] = shape

@@ -36,6 +36,7 @@ _OID: Final = {name: postgres.types[name].oid for name in (
 )}  # fmt: skip
 NUMERIC: Final = _OID["numeric"]
 TIMESTAMP: Final = _OID["timestamp"]
+TIMESTAMPTZ: Final = _OID["timestamptz"]
 TEXTS: Final = frozenset(_OID[name] for name in ("text", "varchar", "bpchar", "name"))
 
 _SCHEMAS: Final[dict[int, Schema]] = {

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from psycopg import sql as psql
+from psycopg.pq import TransactionStatus
 
 from kconnect.errors import ConnectError
 from kconnect.schema import TIMESTAMP_NAME, Schema
 from kconnect_sql.config import ConnectionConfig
 from kconnect_sql.identifiers import Identifiers
 from kconnect_sql.postgres_connection import connect, errors, place
-from kconnect_sql.postgres_types import TIMESTAMP, fits_binary, target_type
+from kconnect_sql.postgres_types import TIMESTAMP, TIMESTAMPTZ, fits_binary, target_type
 from kconnect_sql.shape import Shape, TargetColumn
 from kconnect_sql.table import Row, Table
 from kconnect_sql.url import DatabaseUrl
@@ -40,6 +41,8 @@ class PostgresWriter:
         self._connection = connect(url, config, WRITER)
         self._types: dict[Table, dict[str, int]] = {}
         self._staged: dict[tuple[Table, tuple[str, ...]], str] = {}
+        self._filled: set[str] = set()
+        """Temporary tables with rows of this transaction, whose end empties them."""
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -50,6 +53,8 @@ class PostgresWriter:
             self._staged.clear()
             self._types.clear()
             raise
+        if self._connection.info.transaction_status is TransactionStatus.IDLE:
+            self._filled.clear()
 
     def savepoint(self) -> AbstractContextManager[None]:
         return self.transaction()
@@ -83,7 +88,6 @@ class PostgresWriter:
             f" ON CONFLICT ({self.quote.list(shape.keys)}) DO {f'UPDATE SET {change}' if change else 'NOTHING'}",
             f"cannot write to {table}",
         )
-        self._empty(staged)
 
     def update(self, table: Table, shape: Shape, rows: list[Row]) -> None:
         if not shape.others:
@@ -92,13 +96,11 @@ class PostgresWriter:
         change = ", ".join(f"{name} = s.{name}" for name in map(self.quote, shape.others))
         sql = f"UPDATE {self._name(table)} t SET {change} FROM {staged} s WHERE {self._same_key(shape)}"  # noqa: S608 - quoted
         self._execute(sql, f"cannot write to {table}")
-        self._empty(staged)
 
     def delete(self, table: Table, shape: Shape, keys: list[Row]) -> None:
         staged = self._stage(table, shape.columns[: len(shape.keys)], keys)
         sql = f"DELETE FROM {self._name(table)} t USING {staged} s WHERE {self._same_key(shape)}"  # noqa: S608 - quoted
         self._execute(sql, f"cannot remove rows of {table}")
-        self._empty(staged)
 
     def close(self) -> None:
         self._connection.close()
@@ -117,13 +119,14 @@ class PostgresWriter:
             staged = f"pg_temp.kconnect_{len(self._staged)}"
             listed = self.quote.list(list(names))
             self._execute(f"DROP TABLE IF EXISTS {staged}")
-            self._execute(f"CREATE TEMP TABLE {staged[8:]} AS SELECT {listed} FROM {self._name(table)} WITH NO DATA")  # noqa: S608 - quoted
+            like = f"SELECT {listed} FROM {self._name(table)} WITH NO DATA"  # noqa: S608 - quoted
+            self._execute(f"CREATE TEMP TABLE {staged[8:]} ON COMMIT DELETE ROWS AS {like}")
             self._staged[table, names] = staged
+        elif staged in self._filled:
+            self._execute(f"TRUNCATE {staged}")
+        self._filled.add(staged)
         self._copy(staged, table, columns, rows)
         return staged
-
-    def _empty(self, staged: str) -> None:
-        self._execute(f"TRUNCATE {staged}")
 
     def _copy(self, into: str, table: Table, columns: Sequence[TargetColumn], rows: list[Row]) -> None:
         load = self._load(table, columns)
@@ -149,9 +152,13 @@ class PostgresWriter:
             oids = [same[self.quote.same(column.name)] for column in columns]
         except KeyError as error:
             raise ConnectError(f"{place(self._url)}: the table {table} has lost the column {error.args[0]}") from error
-        fitting = all(fits_binary(column.schema, oid) for column, oid in zip(columns, oids, strict=True))
         local = [i for i, c in enumerate(columns) if c.schema.name == TIMESTAMP_NAME and oids[i] == TIMESTAMP]
-        return _Load(oids if fitting else None, local)
+        if not all(fits_binary(column.schema, oid) for column, oid in zip(columns, oids, strict=True)):
+            return _Load(None, local)
+        if self._zone is datetime.UTC:  # both types have the same bytes then, and psycopg takes instants for this one
+            oids = [TIMESTAMPTZ if i in local else oid for i, oid in enumerate(oids)]
+            local = []
+        return _Load(oids, local)
 
     def _column_types(self, table: Table) -> dict[str, int]:
         found = self._types.get(table)

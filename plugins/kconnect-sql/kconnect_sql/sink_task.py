@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
+from kconnect.columnar import ColumnarRecords
 from kconnect.errors import ConfigError, ConnectError, DataError, RetriableError
 from kconnect.record import SinkRecord
 from kconnect.schema import Schema
@@ -15,7 +16,7 @@ from kconnect_sql.config import SqlSinkConfig
 from kconnect_sql.dialect import dialect_of
 from kconnect_sql.login import first_connection
 from kconnect_sql.shape import Shape, shape_of, where
-from kconnect_sql.table import Row, Table
+from kconnect_sql.table import Table
 from kconnect_sql.table_form import TableForm
 from kconnect_sql.writer import Writer
 
@@ -24,6 +25,8 @@ ShapeKey = tuple[str, Schema | None, Schema | None, bool, bool]
 
 class SqlSinkTask(SinkTask[SqlSinkConfig]):
     """Rows of a `put` are committed before it returns: at least once, and once for keyed upserts."""
+
+    columnar = True
 
     def start(self, config: SqlSinkConfig) -> None:
         self._config = config
@@ -95,47 +98,58 @@ class SqlSinkTask(SinkTask[SqlSinkConfig]):
             yield from self._refused(writer, records[middle:])
 
     def _write(self, writer: Writer, records: Sequence[SinkRecord]) -> None:
-        for key, run in groupby(records, _shape_key):
-            batch = list(run)
+        for key, run in _runs(records):
             shape = self._shapes.get(key)
             if shape is None:
-                shape = self._shapes[key] = shape_of(self._config, batch[0])
+                shape = self._shapes[key] = shape_of(self._config, run[0])
             table = self._table(key[0])
             deletes = key[3]
             if not deletes:
-                self._form.fit(table, shape, batch[0])
-            for begin in range(0, len(batch), self._config.batch_size or len(batch)):
-                part = batch[begin : begin + (self._config.batch_size or len(batch))]
+                self._form.fit(table, shape, run)
+            for part in _parts(run, self._config.batch_size):
                 if deletes:
                     self._delete(writer, table, shape, part)
                 else:
                     self._store(writer, table, shape, part)
 
-    def _store(self, writer: Writer, table: Table, shape: Shape, records: list[SinkRecord]) -> None:
+    def _store(self, writer: Writer, table: Table, shape: Shape, records: Sequence[SinkRecord]) -> None:
         mode = self._config.insert_mode
         if mode == "insert":
-            writer.insert(table, shape, [shape.row(record) for record in records])
+            writer.insert(table, shape, shape.rows(records))
             return
         if not shape.keys:
             raise ConnectError(f"insert.mode={mode} needs a primary key: set pk.mode, and pk.fields where it asks")
-        rows: dict[Row, Row] = {}  # the last record of a key wins
-        for record in records:
-            rows[shape.key(record)] = shape.row(record)
+        # The last record of a key wins.
+        rows = dict(zip(shape.key_rows(records), shape.rows(records), strict=True))
         (writer.upsert if mode == "upsert" else writer.update)(table, shape, list(rows.values()))
 
-    def _delete(self, writer: Writer, table: Table, shape: Shape, records: list[SinkRecord]) -> None:
+    def _delete(self, writer: Writer, table: Table, shape: Shape, records: Sequence[SinkRecord]) -> None:
         if not (self._config.delete_enabled and self._config.pk_mode == "record_key"):
             raise DataError(
                 f"{where(records[0])} is a tombstone; set delete.enabled=true with pk.mode=record_key to delete its "
                 "row, or filter it out"
             )
-        writer.delete(table, shape, [shape.key(record) for record in records])
+        writer.delete(table, shape, shape.key_rows(records))
 
     def _table(self, topic: str) -> Table:
         name = self._mapping.get(topic) or self._config.table_name_format.replace("${topic}", topic)
         if self._config.table_name_normalize:
             name = re.sub(r"[^A-Za-z0-9_]", "_", name)
         return self._dialect.table(name)
+
+
+def _runs(records: Sequence[SinkRecord]) -> Iterable[tuple[ShapeKey, Sequence[SinkRecord]]]:
+    """Neighbours of one shape, which columnar records have already."""
+    if isinstance(records, ColumnarRecords):
+        return [((records.topic, records.key_schema, records.value_schema, False, records.keys is None), records)]
+    return ((key, list(run)) for key, run in groupby(records, _shape_key))
+
+
+def _parts(records: Sequence[SinkRecord], size: int) -> list[Sequence[SinkRecord]]:
+    """At most `size` records each; 0 is for any number."""
+    if not size or len(records) <= size:
+        return [records]
+    return [records[begin : begin + size] for begin in range(0, len(records), size)]
 
 
 def _shape_key(record: SinkRecord) -> ShapeKey:

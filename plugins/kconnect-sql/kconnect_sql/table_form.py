@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from kconnect.errors import ConnectError
 from kconnect.record import SinkRecord
@@ -28,16 +29,17 @@ class TableForm:
     def forget(self) -> None:
         self._fitting.clear()
 
-    def fit(self, table: Table, shape: Shape, record: SinkRecord) -> None:
-        """Make `table` take rows of `shape`. Raises ConnectError that names what is missing and the key to set."""
+    def fit(self, table: Table, shape: Shape, records: Sequence[SinkRecord]) -> None:
+        """Make `table` take rows of `shape`, which is that of `records`. Raises ConnectError that names what is missing
+        and the key to set."""
         known = (table, tuple(shape.names))
         if known in self._fitting:
             return
         columns = self._writer.column_names(table)
         if columns is None:
-            self._create(table, shape, record)
+            self._create(table, shape, records[0])
         else:
-            self._evolve(table, shape, record, columns)
+            self._evolve(table, shape, records[0], columns)
         self._fitting.add(known)
 
     def _create(self, table: Table, shape: Shape, record: SinkRecord) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
+
+from kconnect.record import TimestampType
+
+TIMESTAMP_TYPES: Final = {kind.value + 1: kind for kind in TimestampType}
+"""By librdkafka's numbers, which begin with 0 for none."""
 
 
 class ConsumedMessage(Protocol):

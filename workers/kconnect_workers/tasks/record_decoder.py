@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
+from kconnect.columnar import ColumnarRecords
 from kconnect.converter import Converter, Deserializer, HeaderConverter
 from kconnect.errors import RetriableError
 from kconnect.record import Header, SinkRecord, TimestampType, TopicPartition
-from kconnect_workers.tasks.consumed_message import ConsumedMessage
+from kconnect_workers.tasks.columnar_decoder import ColumnarDecoder
+from kconnect_workers.tasks.consumed_message import TIMESTAMP_TYPES, ConsumedMessage
 from kconnect_workers.tasks.error_handling import ErrorHandler, Failure, Stage
 from kconnect_workers.tasks.plugin_call import name_of
 
 T = TypeVar("T")
-
-_TIMESTAMP_TYPES = {kind.value + 1: kind for kind in TimestampType}
-"""By librdkafka's numbers, which begin with 0 for none."""
 
 
 class SinkChain(Protocol):
@@ -31,7 +30,7 @@ class SinkChain(Protocol):
 class SinkBatch(NamedTuple):
     """Records to put, and up to where their partitions are done once they are put."""
 
-    records: list[SinkRecord]
+    records: Sequence[SinkRecord]
     offsets: dict[TopicPartition, int]
 
     def without(self, partitions: Collection[TopicPartition]) -> SinkBatch:
@@ -57,24 +56,37 @@ class RecordDecoder:
         chain: SinkChain | None,
         errors: ErrorHandler,
         on_topic: Callable[[str], None] | None = None,
+        columnar: bool = False,
     ) -> None:
-        """`on_topic` is called for each run of messages of one topic in a batch."""
+        """`on_topic` is called for each run of messages of one topic in a batch. `columnar` gives ColumnarRecords
+        where messages come as such; with a chain none do."""
         self._key_converter = key_converter
         self._value_converter = value_converter
         self._header_converter = header_converter
         self._chain = chain
         self._errors = errors
         self._on_topic = on_topic
+        self._columnar = ColumnarDecoder(key_converter, value_converter) if columnar and chain is None else None
         self._deserializers: dict[str, tuple[Deserializer, Deserializer]] = {}
         self.filtered = 0
 
     def decode(self, messages: Sequence[ConsumedMessage]) -> SinkBatch:
         """The records to put, in the order of `messages`, without those that are dropped or tolerated. ConnectError
         when one fails and that is not tolerated."""
+        columnar = None if self._columnar is None else self._columnar.decode(messages)
+        if columnar is not None:
+            return self._columnar_batch(columnar)
         last: dict[tuple[str, int], int] = {}
         converted = self._convert_all(messages, last)
         offsets = {TopicPartition(*partition): offset + 1 for partition, offset in last.items()}
         return SinkBatch(self._transformed(messages, converted), offsets)
+
+    def _columnar_batch(self, records: ColumnarRecords) -> SinkBatch:
+        topic = records.topic
+        if self._on_topic is not None:
+            self._on_topic(topic)
+        last = dict(zip(records.partitions, records.offsets, strict=True))
+        return SinkBatch(records, {TopicPartition(topic, partition): last[partition] + 1 for partition in last})
 
     def _transformed(self, messages: Sequence[ConsumedMessage], converted: list[SinkRecord | None]) -> list[SinkRecord]:
         chain = self._chain
@@ -100,7 +112,7 @@ class RecordDecoder:
         on_topic = self._on_topic
         from_key: Deserializer
         from_value: Deserializer
-        types = _TIMESTAMP_TYPES
+        types = TIMESTAMP_TYPES
         no_timestamp = TimestampType.NO_TIMESTAMP_TYPE
         records: list[SinkRecord | None] = []
         append = records.append
@@ -198,7 +210,7 @@ class RecordDecoder:
             value=value,
             offset=offset,
             timestamp=timestamp if kind else None,
-            timestamp_type=_TIMESTAMP_TYPES.get(kind, TimestampType.NO_TIMESTAMP_TYPE),
+            timestamp_type=TIMESTAMP_TYPES.get(kind, TimestampType.NO_TIMESTAMP_TYPE),
             headers=headers,
         )
 

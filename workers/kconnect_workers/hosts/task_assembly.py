@@ -141,6 +141,7 @@ class TaskAssembly:
             chain=self._chain(),
             errors=errors,
             on_topic=self._on_topic,
+            columnar=type(task).columnar,
         )
         props = {**_CONSUMER_DEFAULTS, **self._consumer_props()}
         raw = None if reports is None else self._raw_messages(props)

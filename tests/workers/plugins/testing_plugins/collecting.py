@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from kconnect.columnar import ColumnarRecords
 from kconnect.config import Config, key
 from kconnect.errors import DataError, RetriableError
 from kconnect.record import SinkRecord, TopicPartition
@@ -96,5 +97,20 @@ class CollectingTask(SinkTask[CollectingConfig]):
             file.write(json.dumps({"call": what, **more}) + "\n")
 
 
+class ColumnarTask(CollectingTask):
+    columnar = True
+
+    def put(self, records: Sequence[SinkRecord]) -> None:
+        if isinstance(records, ColumnarRecords):
+            self._note("columns", offsets=list(records.offsets))
+        super().put(records)
+
+
 class CollectingSink(SinkConnector[CollectingConfig]):
     task = CollectingTask
+
+
+class ColumnarSink(SinkConnector[CollectingConfig]):
+    """Takes columns, too."""
+
+    task = ColumnarTask

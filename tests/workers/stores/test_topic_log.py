@@ -57,8 +57,10 @@ def test_what_was_put_is_there_for_the_next_worker(log: EmbeddedLog) -> None:
             await stores.configs.put_connector("gone", {"name": "gone"})
             await stores.configs.remove_connector("gone")
             await stores.statuses.put(Status(id=TaskId("c", 1), state=State.FAILED, worker_id="w", trace="ü\n"))
+            await stores.statuses.put_topic("c", 1, "orders")
             assert stores.configs.state.connectors() == ["c"]
         async with opened(log, "next") as stores:
+            assert stores.statuses.topics("c") == ["orders"]
             assert stores.configs.state.connectors() == ["c"]
             assert stores.configs.state.target_state("c") is TargetState.PAUSED
             assert stores.configs.state.tasks("c") == [{"n": "0"}, {"n": "1"}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import queue
+from collections.abc import Mapping
 from typing import Any
 
 from kconnect.config import Config
@@ -129,7 +130,7 @@ class ConnectorHost:
     def _task_configs(self, connector: Connector[Any], request: messages.RequestTaskConfigs) -> messages.TaskConfigs:
         try:
             with plugin_call(type(connector), "task_configs", self._owner):
-                configs = [dict(config) for config in connector.task_configs(request.max_tasks)]
+                configs = [self._as_given(connector, config) for config in connector.task_configs(request.max_tasks)]
             self._check_texts(connector, configs)
             self._check_count(connector, len(configs), request.max_tasks)
             answer = messages.TaskConfigs(request=request.request, configs=configs)
@@ -149,6 +150,15 @@ class ConnectorHost:
         else:
             log.warning("%s has no tasks: %s", self._owner, reason)
             self._host.report(State.RUNNING, f"no tasks: {reason}")
+
+    def _as_given(self, connector: Connector[Any], config: Mapping[str, str]) -> dict[str, str]:
+        """A task's config with the variables of config providers as the connector was given them: what they stand for
+        is stored nowhere, and the task looks it up itself."""
+        given = self._run.props
+        return {
+            key: given[key] if key in given and connector.props.get(key) == value else value
+            for key, value in config.items()
+        }
 
     def _check_count(self, connector: Connector[Any], count: int, most: int) -> None:
         if count <= most:

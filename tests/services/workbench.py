@@ -137,7 +137,7 @@ class Workbench:
 
     async def start(self) -> Herder:
         self.environment = NotingRunner()
-        self.herder = Herder("127.0.0.1:8083", self.stores)
+        self.herder = Herder("127.0.0.1:8083", self.stores, {"errors.restart.delay.max.ms": "1000"})
         self.environment.listener = self.herder
         await self.herder.start(self.environment)
         self.herder.run_stored()

@@ -14,12 +14,12 @@ from kconnect.validators import (
     NonNullValidator,
     nearest,
 )
-from kconnect_workers.worker_config import Long, Millis, Short
+from kconnect_workers.number_types import Long, Short
+from kconnect_workers.restart_config import ERRORS, RestartConfig
 
 COMMON = "Common"
 TRANSFORMS = "Transforms"
 PREDICATES = "Predicates"
-ERRORS = "Error Handling"
 TOPIC_CREATION = "Topic Creation"
 EXACTLY_ONCE = "Exactly Once Support"
 OFFSETS_TOPIC = "offsets.topic"
@@ -299,18 +299,6 @@ class SinkConnectorConfig(ConnectorConfig):
         width=Width.MEDIUM,
         display_name="Enable Error Context Headers",
         doc="Tell in headers of the dead letters what failed, where and why.",
-    )
-
-
-class RestartConfig(Config):
-    """kconnect's own: how a failed task comes back. Each key goes over the worker's of the same name."""
-
-    errors_restart_enable: bool = key(default=True, group=ERRORS, doc="Restart failed tasks by themselves.")
-    errors_restart_delay_initial_ms: Millis = key(
-        default=1000, importance=LOW, group=ERRORS, doc="Wait before the first restart, in milliseconds; then doubled."
-    )
-    errors_restart_delay_max_ms: Millis = key(
-        default=300000, importance=LOW, group=ERRORS, doc="The longest wait before a restart, in milliseconds."
     )
 
 

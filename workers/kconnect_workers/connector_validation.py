@@ -23,7 +23,6 @@ from kconnect_workers import plugin_version
 from kconnect_workers.config_infos import config_infos, key_info
 from kconnect_workers.connector_config import (
     ConnectorConfig,
-    RestartConfig,
     SinkConnectorConfig,
     SourceConnectorConfig,
     converter_settings,
@@ -31,6 +30,7 @@ from kconnect_workers.connector_config import (
 )
 from kconnect_workers.hosts.messages import ConfigInfos, ConfigKeyInfo
 from kconnect_workers.plugin_keys import CONVERTERS, FrameworkKeys, plugin_def, versioned
+from kconnect_workers.restart_config import RestartConfig
 from kconnect_workers.topic_creation import topic_creation_rules
 
 _FRAMEWORK: Mapping[PluginKind, type[ConnectorConfig]] = {

@@ -178,15 +178,9 @@ class StandaloneWorker:
 
     async def _start_herder(self, stores: Stores, given: Sequence[GivenConnector]) -> None:
         from kconnect_workers.herder.herder import Herder
-        from kconnect_workers.herder.recovery import RecoverySettings
         from kconnect_workers.runtime.environment import Environment, EnvironmentSettings
 
-        recovery = RecoverySettings(
-            enabled=self.config.errors_restart_enable,
-            initial_delay=self.config.errors_restart_delay_initial_ms / 1000,
-            max_delay=self.config.errors_restart_delay_max_ms / 1000,
-        )
-        self.herder = Herder(self._worker_id(), stores, recovery)
+        self.herder = Herder(self._worker_id(), stores, self.config.originals)
         self.environment = Environment(
             {**self._props, **self.config.bounds_props(), "bootstrap.servers": self.bootstrap_servers},
             self.herder,

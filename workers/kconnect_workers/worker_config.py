@@ -7,16 +7,14 @@ from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from kconnect import bounds
-from kconnect.config import HIGH, LOW, Config, ConfigError, Range, Type, ValidList, key
+from kconnect.config import HIGH, LOW, ConfigError, Range, Type, ValidList, key
 from kconnect.plugin import PluginKind
 from kconnect.plugins import Plugins
 from kconnect.validators import CaseInsensitiveValidString, nearest
 from kconnect_workers import plugin_version
+from kconnect_workers.number_types import Long, Millis
 from kconnect_workers.response_headers import valid_header_rules
-
-Long = Annotated[int, Type.LONG]
-Millis = Annotated[int, Type.LONG, Range(0)]
-Short = Annotated[int, Type.SHORT]
+from kconnect_workers.restart_config import RestartConfig
 
 PASSED_ON = (
     "producer.",
@@ -58,7 +56,7 @@ _IDLE = (
 )
 
 
-class WorkerConfig(Config):
+class WorkerConfig(RestartConfig):
     """The keys that every worker takes. Parse a subclass: `StandaloneConfig`, or `DistributedConfig`."""
 
     bootstrap_servers: Annotated[list[str], ValidList()] | None = key(
@@ -200,15 +198,6 @@ class WorkerConfig(Config):
     task_isolation: Literal["process", "shared"] = key(
         default="process",
         doc="process: each task in a process of its own; shared: threads in one process, for many small tasks.",
-    )
-    errors_restart_enable: bool = key(default=True, doc="Restart failed tasks by themselves.")
-    errors_restart_delay_initial_ms: Millis = key(
-        default=1000,
-        importance=LOW,
-        doc="Wait before a failed task is restarted, in milliseconds; doubled each time.",
-    )
-    errors_restart_delay_max_ms: Millis = key(
-        default=300000, importance=LOW, doc="The longest wait before a restart of a failed task, in milliseconds."
     )
     validation_timeout_ms: Annotated[int, Type.LONG, Range(1)] = key(
         default=30000,

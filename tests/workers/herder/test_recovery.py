@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from kconnect_workers.herder.recovery import Failures, RecoverySettings
+from kconnect_workers.herder.recovery import Failures, TaskRecovery
+from kconnect_workers.restart_config import RestartConfig
 from kconnect_workers.states import State, TargetState, TaskId
 
-SETTINGS = RecoverySettings(initial_delay=1.0, max_delay=10.0)
+CONFIG = RestartConfig.parse({"errors.restart.delay.max.ms": "10000"})
 
 
 @pytest.mark.parametrize(
@@ -25,13 +26,34 @@ SETTINGS = RecoverySettings(initial_delay=1.0, max_delay=10.0)
 def test_pauses_grow_until_a_task_has_run_for_a_while(failed_at: list[float], delay: float) -> None:
     failures = Failures()
     for now in failed_at:
-        failures = failures.next(now, SETTINGS)
-    assert failures.delay(SETTINGS) == delay
+        failures = failures.next(now, CONFIG)
+    assert failures.delay(CONFIG) == delay
 
 
-def test_a_connector_may_say_otherwise() -> None:
-    props = {"errors.restart.enable": "false", "errors.restart.delay.max.ms": "2000"}
-    assert SETTINGS.of_connector(props) == RecoverySettings(enabled=False, initial_delay=1.0, max_delay=2.0)
+@pytest.mark.parametrize(
+    ("worker", "connector", "restarted"),
+    [
+        ("false", {}, False),
+        ("false", {"errors.restart.enable": "true"}, True),
+        ("true", {"errors.restart.enable": "false"}, False),
+        ("true", {"errors.restart.enable": "${env:RESTART}"}, True),
+        ("false", {"errors.restart.enable": "${env:RESTART}"}, False),
+    ],
+)
+def test_a_connector_goes_over_the_worker_where_it_names_a_value(
+    worker: str, connector: dict[str, str], restarted: bool
+) -> None:
+    async def scenario() -> None:
+        again: list[TaskId] = []
+        worker_props = {"errors.restart.enable": worker, "errors.restart.delay.initial.ms": "0"}
+        recovery = TaskRecovery(worker_props, again.append)
+        recovery.failed(TaskId("c", 0), connector)
+        timer = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_later(0, timer.set_result, None)  # behind the pause, which has no length
+        await timer
+        assert again == ([TaskId("c", 0)] if restarted else [])
+
+    asyncio.run(scenario())
 
 
 SOURCE = {"connector.class": "java.Source", "file": "a.txt", "errors.restart.delay.initial.ms": "1"}

@@ -23,7 +23,7 @@ from kconnect_workers.herder.entities import (
     TaskInfo,
     TaskState,
 )
-from kconnect_workers.herder.recovery import RecoverySettings, TaskRecovery
+from kconnect_workers.herder.recovery import TaskRecovery
 from kconnect_workers.herder.restart_plan import RestartPlan
 from kconnect_workers.herder.runner import ConnectorRunner
 from kconnect_workers.herder.status_writer import StatusWriter
@@ -45,12 +45,12 @@ class Herder:
     there, AlreadyExistsError, and ConnectError when the store or a plugin fails.
     """
 
-    def __init__(self, worker_id: str, stores: Stores, recovery: RecoverySettings | None = None) -> None:
+    def __init__(self, worker_id: str, stores: Stores, worker_props: Mapping[str, str]) -> None:
         self._worker_id = worker_id
         self._configs = stores.configs
         self._statuses = stores.statuses
         self._writer = StatusWriter(stores.statuses)
-        self._recovery = TaskRecovery(recovery or RecoverySettings(), self._recover)
+        self._recovery = TaskRecovery(worker_props, self._recover)
         self._supervisors: dict[str, ConnectorSupervisor] = {}
         self._plugins = Plugins(())
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()

@@ -5,36 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass
 
+from kconnect.errors import ConfigError
+from kconnect_workers.restart_config import RestartConfig
 from kconnect_workers.states import TaskId
 
 _logger = logging.getLogger(__name__)
 
 _STEADY_SECONDS = 60.0
 """A task that ran for so long after a restart begins with the shortest pause when it fails again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecoverySettings:
-    """`errors.restart.*`; pauses are in seconds."""
-
-    enabled: bool = True
-    initial_delay: float = 1.0
-    max_delay: float = 300.0
-
-    def of_connector(self, props: Mapping[str, str]) -> Self:
-        """These, with what a connector's validated config says otherwise."""
-        enabled = props.get("errors.restart.enable")
-        initial = props.get("errors.restart.delay.initial.ms")
-        longest = props.get("errors.restart.delay.max.ms")
-        return replace(
-            self,
-            enabled=self.enabled if enabled is None else enabled.strip().lower() == "true",
-            initial_delay=self.initial_delay if initial is None else int(initial) / 1000,
-            max_delay=self.max_delay if longest is None else int(longest) / 1000,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +24,37 @@ class Failures:
     count: int = 0
     last: float = 0.0
 
-    def next(self, now: float, settings: RecoverySettings) -> Failures:
-        steady = self.count > 0 and now - self.last > self.delay(settings) + _STEADY_SECONDS
+    def next(self, now: float, config: RestartConfig) -> Failures:
+        steady = self.count > 0 and now - self.last > self.delay(config) + _STEADY_SECONDS
         return Failures(1 if steady else self.count + 1, now)
 
-    def delay(self, settings: RecoverySettings) -> float:
-        """The pause before the next start."""
-        return min(settings.initial_delay * 2.0 ** min(self.count - 1, 30), settings.max_delay)
+    def delay(self, config: RestartConfig) -> float:
+        """The pause before the next start, in seconds."""
+        delay_ms = config.errors_restart_delay_initial_ms * 2.0 ** min(self.count - 1, 30)
+        return min(delay_ms, config.errors_restart_delay_max_ms) / 1000
 
 
 class TaskRecovery:
-    """Calls `restart` for a failed task after its pause; whether it is still meant is for `restart` to see."""
+    """Calls `restart` for a failed task after its pause; whether it is still meant is for `restart` to see.
 
-    def __init__(self, settings: RecoverySettings, restart: Callable[[TaskId], None]) -> None:
-        self._settings = settings
+    `worker_props` are the worker's settings, a connector's go over them."""
+
+    def __init__(self, worker_props: Mapping[str, str], restart: Callable[[TaskId], None]) -> None:
+        self._worker_props = worker_props
         self._restart = restart
         self._failures: dict[TaskId, Failures] = {}
         self._pending: dict[TaskId, asyncio.TimerHandle] = {}
 
     def failed(self, id: TaskId, props: Mapping[str, str]) -> None:
-        """The task of a connector with the config `props` has failed."""
-        settings = self._settings.of_connector(props)
-        if not settings.enabled:
+        """The task of a connector with the validated config `props` has failed."""
+        config = self._config(id, props)
+        if not config.errors_restart_enable:
             return
         loop = asyncio.get_running_loop()
-        failures = self._failures.get(id, Failures()).next(loop.time(), settings)
+        failures = self._failures.get(id, Failures()).next(loop.time(), config)
         self._failures[id] = failures
         self._forget_pending(id)
-        delay = failures.delay(settings)
+        delay = failures.delay(config)
         _logger.warning("%s is started again in %g s, after failure %d in a row", id, delay, failures.count)
         self._pending[id] = loop.call_later(delay, self._start_again, id)
 
@@ -85,6 +68,13 @@ class TaskRecovery:
         """Start nothing any more. May be called twice."""
         for task in list(self._pending):
             self._forget_pending(task)
+
+    def _config(self, id: TaskId, props: Mapping[str, str]) -> RestartConfig:
+        try:
+            return RestartConfig.parse({**self._worker_props, **props})
+        except ConfigError as e:  # a variable of a config provider, which only the connector's processes resolve
+            _logger.warning("%s comes back as the worker's settings say; its connector's cannot be read: %s", id, e)
+            return RestartConfig.parse(self._worker_props)
 
     def _start_again(self, id: TaskId) -> None:
         del self._pending[id]

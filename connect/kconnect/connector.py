@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from kconnect.config import Config, ConfigValue
 from kconnect.configured import Configured
+from kconnect.errors import ConfigError
 from kconnect.record import SourcePartition
 
 C = TypeVar("C", bound=Config)
@@ -73,9 +74,15 @@ class Connector(Configured, ABC, Generic[C]):
         """End what `start` began. May be called twice, and without a `start`."""
 
     def validate(self, props: Mapping[str, str]) -> list[ConfigValue]:
-        """Check `props` and return one value per key with its errors. Called on an instance that is not started;
-        override to check against the outside system, and call this first."""
-        return type(self).config_def().validate(props)
+        """Check `props` and return one value per key with its errors, those of `Config._check` too. Called on an
+        instance that is not started; override to check against the outside system, and call this first."""
+        values = type(self).config_def().validate(props)
+        if not any(value.errors for value in values):
+            try:
+                type(self).config_class.parse(props)
+            except ConfigError as error:  # of keys that do not go together
+                _add_error(values, error)
+        return values
 
     def task_configs(self, max_tasks: int) -> list[dict[str, str]]:
         """The configurations of the tasks, at most `max_tasks`; an empty list for no tasks now.
@@ -86,3 +93,12 @@ class Connector(Configured, ABC, Generic[C]):
     def no_tasks_reason(self) -> str | None:
         """Why `task_configs` has just given no tasks, for the log and the status; None: nothing to say."""
         return None
+
+
+def _add_error(values: list[ConfigValue], error: ConfigError) -> None:
+    """To the value of the key that it names; to one of its own where there is none."""
+    for value in values:
+        if value.name == error.key:
+            value.add_error(str(error))
+            return
+    values.append(ConfigValue(error.key or "", errors=[str(error)]))

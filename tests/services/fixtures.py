@@ -14,8 +14,9 @@ import pytest
 from services.kafka.broker import running_kafka
 from services.kafka.tools import JavaTools
 from services.postgres import running_postgres
+from services.redis import redis_client, running_redis
 
-__all__ = ["kafka_bootstrap", "kafka_tools", "kcat", "postgres_database", "postgres_url"]
+__all__ = ["kafka_bootstrap", "kafka_tools", "kcat", "postgres_database", "postgres_url", "redis_url"]
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +38,24 @@ def postgres_database(postgres_url: str) -> Iterator[str]:
         admin.execute(f"CREATE DATABASE {name}")
         yield urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def redis_server_url() -> Iterator[str]:
+    given = os.environ.get("KCONNECT_TEST_REDIS_URL")
+    if given:
+        yield given
+        return
+    with running_redis() as server:
+        yield server.url
+
+
+@pytest.fixture
+def redis_url(redis_server_url: str) -> str:
+    """URL of an empty database of a Redis that publishes changes of keys: $KCONNECT_TEST_REDIS_URL or our own."""
+    with redis_client(redis_server_url) as client:
+        client.flushdb()
+    return redis_server_url
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from functools import cache
 
 import pytest
 
-from services import postgres
+from services import postgres, redis
 from services.kafka import jars
 
 __all__ = ["REQUIREMENTS", "Requirement", "needed_by", "why_missing"]
@@ -41,6 +41,13 @@ REQUIREMENTS = {
             url_variable="KCONNECT_TEST_POSTGRES_URL",
             fixtures=frozenset({"postgres_url", "postgres_database"}),
         ),
+        Requirement(
+            name="redis",
+            missing=redis.missing,
+            url_variable="KCONNECT_TEST_REDIS_URL",
+            fixtures=frozenset({"redis_url"}),
+        ),
+        Requirement(name="redis-server", missing=redis.missing),
         Requirement(
             name="kafka",
             missing=jars.missing,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kconnect.log.api.lookup import find_topic, partition_of
 from kconnect.log.coordinators.transaction import ProducerIdentity
-from kconnect.log.errors import RequestError
+from kconnect.log.errors import RecordsRefusedError, RequestError
 from kconnect.log.protocol import requests, responses
 from kconnect.log.protocol.api_key import ApiKey
 from kconnect.log.protocol.batch import HEADER, MAGIC, BatchHeader
@@ -188,6 +188,11 @@ class Append:
 
     def refuse(self, error: RequestError) -> None:
         self.answer.error_code, self.answer.error_message = error.code, error.message
+        if isinstance(error, RecordsRefusedError):
+            self.answer.record_errors = [
+                responses.Produce.BatchIndexAndErrorMessage(batch_index=i, batch_index_error_message=error.message)
+                for i in error.records
+            ]
 
 
 def _check_request(request: requests.Produce) -> None:

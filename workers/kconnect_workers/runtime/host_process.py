@@ -78,20 +78,14 @@ class HostProcess:
         """Fork a process and tell it what to `run`. `context` ("[orders|task-0] ") goes before its log lines.
 
         Raises ConnectError when it cannot be forked."""
-        control, their_control = socket.socketpair()
-        log_reader, their_log = socket.socketpair()
-        stderr_reader, their_stderr = os.pipe()
+        lines = _Lines()
         try:
-            pid, exit_status = await zygote.fork([their_control.fileno(), their_log.fileno(), their_stderr])
+            pid, exit_status = await zygote.fork(lines.theirs)
         except BaseException:
-            control.close()
-            log_reader.close()
-            os.close(stderr_reader)
+            lines.close()
             raise
         finally:
-            their_control.close()
-            their_log.close()
-            os.close(their_stderr)
+            lines.close_theirs()
         registry.add(pid)
 
         def receive(message: FromHost) -> None:
@@ -102,9 +96,9 @@ class HostProcess:
 
         closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         channel: AsyncChannel[FromHost] = AsyncChannel(
-            control, FromHost, on_message=receive, on_closed=closed.set_result
+            lines.control, FromHost, on_message=receive, on_closed=closed.set_result
         )
-        host = cls(pid, zygote, registry, channel, LogReader(log_reader, context), StderrTail(stderr_reader, context))
+        host = cls(pid, zygote, registry, channel, LogReader(lines.logs, context), StderrTail(lines.stderr, context))
         host._watcher = asyncio.create_task(host._watch(exit_status, closed))
         channel.send(run)
         return host
@@ -145,3 +139,25 @@ class HostProcess:
             await asyncio.wait({exit_status}, timeout=_REAP_INTERVAL_S)
         self.kill()  # it closed its channel and stays: nobody could stop it any more
         return None
+
+
+class _Lines:
+    """What connects a process with the worker: our ends, and `theirs` in the order in which `Fork` sends them."""
+
+    def __init__(self) -> None:
+        self.control, self._their_control = socket.socketpair()
+        self.logs, self._their_logs = socket.socketpair()
+        self.stderr, self._their_stderr = os.pipe()
+        self.theirs = [self._their_control.fileno(), self._their_logs.fileno(), self._their_stderr]
+
+    def close_theirs(self) -> None:
+        """Once the process has them, or will not."""
+        self._their_control.close()
+        self._their_logs.close()
+        os.close(self._their_stderr)
+
+    def close(self) -> None:
+        """Ours, which nobody reads."""
+        self.control.close()
+        self.logs.close()
+        os.close(self.stderr)

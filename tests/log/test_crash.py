@@ -131,6 +131,21 @@ def test_a_new_leader_epoch_tells_of_offsets_used_again(broker: EmbeddedLog, cli
         assert again.fetch(1, leader_epoch=1).error_code == ErrorCode.NONE
 
 
+def test_no_leader_epoch_is_begun_twice_though_a_power_loss_took_its_file(
+    broker: EmbeddedLog, client: RawClient
+) -> None:
+    client.create_topic()
+    client.produce(batch_of(b"a"))
+    for _ in range(2):
+        broker.kill()
+        broker.start()
+    broker.kill()
+    (broker.data / "t-0" / "leader-epoch-checkpoint").write_text("0\n1\n0 0\n")
+    broker.start()
+    with RawClient(broker.bootstrap_servers) as again:
+        assert again.fetch(1, leader_epoch=2).error_code == ErrorCode.FENCED_LEADER_EPOCH
+
+
 def corrupt(file: Path, position: int) -> None:
     """Flip one bit."""
     data = bytearray(file.read_bytes())

@@ -47,3 +47,22 @@ def test_an_epoch_that_begins_earlier_replaces_those_behind_it(tmp_path: Path) -
     for epoch, start in ((0, 0), (1, 10), (2, 20), (3, 10)):
         epochs.assign(epoch, start)
     assert LeaderEpochs(tmp_path).end_offset(2, 99) == (0, 10)
+
+
+@pytest.mark.parametrize(
+    ("log_start", "kept", "ends"),
+    [
+        (0, "0 0\n1 10\n4 25\n", [(0, 10), (1, 25)]),
+        (5, "0 5\n1 10\n4 25\n", [(0, 10), (1, 25)]),
+        (10, "1 10\n4 25\n", [(0, 10), (1, 25)]),
+        (30, "4 30\n", [(0, 30), (1, 30)]),
+    ],
+)
+def test_epochs_go_with_their_records(tmp_path: Path, log_start: int, kept: str, ends: list[tuple[int, int]]) -> None:
+    epochs = LeaderEpochs(tmp_path)
+    for epoch, start in ((0, 0), (1, 10), (4, 25)):
+        epochs.assign(epoch, start)
+    epochs.truncate_front(log_start)
+    assert (tmp_path / "leader-epoch-checkpoint").read_text() == f"0\n{kept.count(chr(10))}\n{kept}"
+    assert [epochs.end_offset(epoch, 99) for epoch in (0, 1)] == ends
+    assert LeaderEpochs(tmp_path).end_offset(-1, 99) == (-1, -1)

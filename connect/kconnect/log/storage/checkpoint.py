@@ -60,15 +60,29 @@ class LeaderEpochs:
         """Begin `epoch` at `start_offset`; epochs that would begin there or later never were. Raises OSError."""
         self._entries = [entry for entry in self._entries if entry[1] < start_offset and entry[0] < epoch]
         self._entries.append((epoch, start_offset))
-        _write_entries(self._path, (f"{epoch} {start}" for epoch, start in self._entries), sync=False)
+        self._write()
+
+    def truncate_front(self, log_start_offset: int) -> None:
+        """Forget what ended before `log_start_offset`; what lasts longer begins there. Raises OSError."""
+        gone = [entry for entry in self._entries if entry[1] <= log_start_offset]
+        if gone and gone != [(gone[-1][0], log_start_offset)]:
+            self._entries = [(gone[-1][0], log_start_offset), *self._entries[len(gone) :]]
+            self._write()
 
     def end_offset(self, epoch: int, log_end_offset: int) -> tuple[int, int]:
-        """(epoch, end offset) of the newest epoch that is not above `epoch`; (-1, -1) where there is none."""
-        if not self._entries or epoch < self._entries[0][0] or epoch > self.latest:
+        """(epoch, end offset) of the newest epoch that is not above `epoch`, as OffsetForLeaderEpoch tells it.
+
+        (-1, -1) for one that is newer than all, and where none is known. One that is older than all ends where the
+        oldest known one begins.
+        """
+        if epoch < 0 or epoch > self.latest:
             return -1, -1
-        known = max(entry[0] for entry in self._entries if entry[0] <= epoch)
+        known = max((entry[0] for entry in self._entries if entry[0] <= epoch), default=epoch)
         later = [start for entry_epoch, start in self._entries if entry_epoch > epoch]
         return known, later[0] if later else log_end_offset
+
+    def _write(self) -> None:
+        _write_entries(self._path, (f"{epoch} {start}" for epoch, start in self._entries), sync=False)
 
 
 def _read_entries(path: Path) -> list[list[str]]:

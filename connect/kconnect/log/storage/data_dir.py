@@ -63,6 +63,19 @@ class DataDir:
             os.close(self._lock_fd)
             self._lock_fd = -1
 
+    def next_leader_epoch(self) -> int:
+        """An epoch that no start before has begun; that it is taken survives a power loss. Raises OSError.
+
+        The files of the partitions alone cannot tell: they are not synced, for there are many.
+        """
+        path = self.path / "leader-epoch"
+        try:
+            taken = int(path.read_text("ascii"))
+        except (FileNotFoundError, ValueError):
+            taken = 0
+        replace_file(path, f"{taken + 1}\n".encode(), sync=True)
+        return taken + 1
+
     @property
     def recovery_checkpoint(self) -> Path:
         """Offsets below which everything is synced."""

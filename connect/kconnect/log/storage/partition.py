@@ -113,11 +113,11 @@ class Partition:
         self._on_dirty = on_dirty
         self.configure(config)
 
-    def open(self, *, recovery_point: int, log_start_offset: int, clean: bool) -> int:
+    def open(self, *, recovery_point: int, log_start_offset: int, clean: bool, least_epoch: int = 0) -> int:
         """Recover the files; returns how many bytes of a torn end were cut. Raises OSError.
 
         Damage below the recovery point puts the partition offline. After a crash (`clean` is false) a new
-        leader epoch begins.
+        leader epoch begins, `least_epoch` or a later one.
         """
         self.recovery_point, self.log_start_offset = recovery_point, log_start_offset
         try:
@@ -139,7 +139,7 @@ class Partition:
         self.log_start_offset = max(log_start_offset, self.segments[0].base_offset)
         self.log_end_offset = self.high_watermark = recovered.log_end_offset
         if self.epochs.latest < 0 or not clean:
-            self.leader_epoch = self.epochs.latest + 1
+            self.leader_epoch = max(self.epochs.latest + 1, least_epoch)
             self._begin_epoch()
         if self.log_end_offset > recovery_point:
             self._mark_dirty()
@@ -465,10 +465,18 @@ class Partition:
                 ErrorCode.OFFSET_OUT_OF_RANGE,
                 f"offset {offset} is outside of {self.log_start_offset}..{self.high_watermark}",
             )
-        self.log_start_offset = max(self.log_start_offset, offset)
+        self._begin_at(offset)
         while len(self.segments) > 1 and self.segments[1].base_offset <= self.log_start_offset:
             self._retire(self.segments.pop(0))
         return self.log_start_offset
+
+    def _begin_at(self, offset: int) -> None:
+        self.log_start_offset = max(self.log_start_offset, offset)
+        try:
+            self.epochs.truncate_front(self.log_start_offset)
+        except OSError as e:
+            # On a full disk records have to go all the same.
+            _LOG.warning("%s: leader epochs cannot be written down: %s", self.folder, e.strerror)
 
     def apply_retention(self, now: int) -> bool:
         """Roll and remove segments as `segment.ms`, `retention.ms` and `retention.bytes` say; True if any went.
@@ -484,7 +492,7 @@ class Partition:
             return False
         if expired == len(self.segments):
             self.roll()
-        self.log_start_offset = max(self.log_start_offset, self.segments[expired].base_offset)
+        self._begin_at(self.segments[expired].base_offset)
         for segment in self.segments[:expired]:
             self._retire(segment)
         del self.segments[:expired]

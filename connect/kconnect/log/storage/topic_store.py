@@ -45,13 +45,17 @@ class TopicStore:
         log_starts = read_offsets(self._data_dir.log_start_checkpoint)
         cleaner_points = read_offsets(self._data_dir.cleaner_checkpoint)
         entries = self._catalog.load()
+        epoch = 0 if clean or not entries else self._next_leader_epoch()
         self._remove_leftovers({f"{e.name}-{index}" for e in entries for index in range(e.partitions)})
         for entry in entries:
             topic = self._enter(entry)
             for partition in topic.partitions:
                 key = entry.name, partition.index
                 cut = partition.open(
-                    recovery_point=recovery_points.get(key, 0), log_start_offset=log_starts.get(key, 0), clean=clean
+                    recovery_point=recovery_points.get(key, 0),
+                    log_start_offset=log_starts.get(key, 0),
+                    clean=clean,
+                    least_epoch=epoch,
                 )
                 partition.first_dirty_offset = cleaner_points.get(key, 0)
                 if cut:
@@ -66,6 +70,14 @@ class TopicStore:
         # From here on what is written makes the last orderly end history.
         marker.unlink(missing_ok=True)
         self._is_open = True
+
+    def _next_leader_epoch(self) -> int:
+        try:
+            return self._data_dir.next_leader_epoch()
+        except OSError as e:
+            # On a full disk the broker must come up: only then can anything be deleted.
+            _LOG.warning("%s: the new leader epoch cannot be written down: %s", self._data_dir.path, e.strerror)
+            return 0
 
     def _enter(self, entry: TopicEntry) -> Topic:
         config = TopicConfig.of(entry.configs)

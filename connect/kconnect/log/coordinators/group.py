@@ -378,7 +378,7 @@ class Group:
         self, member_id: str, group_instance_id: str | None, generation_id: int, now: float
     ) -> ErrorCode | None:
         """As `check_commit` for offsets in a transaction; clients of early versions do not say who they are."""
-        if generation_id < 0 and not member_id and group_instance_id is None:
+        if generation_id < 0 and (not self.members or (not member_id and group_instance_id is None)):
             return None
         error = self.check_generation(member_id, group_instance_id, generation_id)
         if error is None:

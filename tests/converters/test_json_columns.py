@@ -17,6 +17,7 @@ from kconnect.errors import DataError
 from kconnect.schema import (
     BOOLEAN_SCHEMA,
     BYTES_SCHEMA,
+    DATE_NAME,
     DATE_SCHEMA,
     FLOAT32_SCHEMA,
     FLOAT64_SCHEMA,
@@ -32,6 +33,7 @@ from kconnect.schema import (
     decimal_schema,
 )
 from kconnect_converters.json import JsonConverter
+from kconnect_converters.json_reader import JsonReader
 
 VALUES: dict[Schema, st.SearchStrategy[Any]] = {
     INT8_SCHEMA: st.integers(-128, 127),
@@ -150,6 +152,7 @@ def order(id: int, schema: Schema = ORDER) -> bytes:
         b'{"id": 1}',
         order(1, Schema(Type.STRUCT, fields={"id": INT64_SCHEMA})),
         order(1)[:-1],
+        order(1)[:-1] + b"]",
         order(1) + b"}",
         order(1).replace(b'"id":1', b'"id":"one"'),
         order(1).replace(b'"id":1', b'"id":4294967296'),
@@ -171,6 +174,14 @@ def test_data_that_is_not_like_its_neighbours_is_left_alone(other: bytes | None,
 def test_values_that_are_no_structs_are_left_alone(payload: str) -> None:
     assert columns_of(JsonConverter(), [b'{"schema":{"type":"int32"},"payload":%b}' % payload.encode()]) is None
     assert columns_of(JsonConverter(), [b'{"schema":null,"payload":%b}' % payload.encode()]) is None
+
+
+def test_structs_that_are_no_rows_are_left_alone() -> None:
+    """One has no fields, one is said to be a date."""
+    data = b'{"schema":{"type":"struct","fields":[]},"payload":{"a":1}}'
+    assert columns_of(JsonConverter(), [data, data]) is None
+    assert JsonReader().column_decoder(ORDER) is not None
+    assert JsonReader().column_decoder(ORDER.replace(name=DATE_NAME)) is None
 
 
 def test_an_absent_field_has_its_default_or_is_null() -> None:

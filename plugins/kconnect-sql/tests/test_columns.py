@@ -155,12 +155,25 @@ def test_what_a_table_lacks_is_named_for_columns_too(database: Database) -> None
 
 
 @pytest.mark.parametrize("database", [POSTGRES], indirect=True)
-def test_an_upsert_of_several_parts_leaves_no_row_of_one_to_the_next(database: Database) -> None:
-    """Each part is staged in the same temporary table, within one transaction and after it."""
+def test_parts_of_an_upsert_leave_nothing_to_one_another(database: Database) -> None:
+    """They are staged in the same temporary table, within one transaction and after it: PostgreSQL would refuse a key
+    twice, and a row left over would undo what others changed."""
     schema = Schema(Type.STRUCT, fields={"id": INT32_SCHEMA, "name": STRING_SCHEMA})
     with sink(database, insert_mode="upsert", pk_mode="record_value", pk_fields="id", batch_size="1") as run:
-        for name in ("a", "b"):
-            run.put(as_columns([run.record({"id": n, "name": f"{name}{n}"}, schema) for n in (1, 2)]))
-            database.run("UPDATE orders SET name = 'changed' WHERE id = 1")
-            run.put(as_columns([run.record({"id": 2, "name": f"{name}2"}, schema)]))
-    assert written(database) == [(1, "changed"), (2, "b2")]
+        run.put(as_columns([run.record({"id": 1, "name": name}, schema) for name in ("a", "b", "c")]))
+        assert written(database) == [(1, "c")]
+        database.run("UPDATE orders SET name = 'changed'")
+        run.put(as_columns([run.record({"id": 2, "name": "d"}, schema)]))
+    assert written(database) == [(1, "changed"), (2, "d")]
+
+
+@pytest.mark.parametrize("database", [POSTGRES], indirect=True)
+@pytest.mark.parametrize(("zone", "hour"), [("UTC", 12), ("Europe/Berlin", 13), ("America/New_York", 7)])
+def test_instants_are_kept_as_the_clock_of_the_database_shows_them(database: Database, zone: str, hour: int) -> None:
+    database.run("CREATE TABLE orders (id BIGINT, at TIMESTAMP, exact TIMESTAMPTZ)")
+    fields = {"id": INT64_SCHEMA, "at": OPTIONAL_TIMESTAMP_SCHEMA, "exact": OPTIONAL_TIMESTAMP_SCHEMA}
+    noon = datetime(2026, 1, 15, 12, tzinfo=UTC)
+    with sink(database, db_timezone=zone) as run:
+        values = [{"id": 1, "at": noon, "exact": noon}, {"id": 2, "at": None, "exact": None}]
+        run.put(as_columns([run.record(value, Schema(Type.STRUCT, fields=fields)) for value in values]))
+    assert written(database) == [(1, datetime(2026, 1, 15, hour), noon), (2, None, None)]  # noqa: DTZ001 - as kept

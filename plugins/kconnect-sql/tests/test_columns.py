@@ -176,4 +176,4 @@ def test_instants_are_kept_as_the_clock_of_the_database_shows_them(database: Dat
     with sink(database, db_timezone=zone) as run:
         values = [{"id": 1, "at": noon, "exact": noon}, {"id": 2, "at": None, "exact": None}]
         run.put(as_columns([run.record(value, Schema(Type.STRUCT, fields=fields)) for value in values]))
-    assert written(database) == [(1, datetime(2026, 1, 15, hour), noon), (2, None, None)]  # noqa: DTZ001 - as kept
+    assert written(database) == [(1, datetime(2026, 1, 15, hour), noon), (2, None, None)]

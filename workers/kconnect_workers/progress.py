@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TextIO
 
+from kconnect.errors import ConnectError
+from kconnect_workers.state_colors import STATE_COLORS
 from kconnect_workers.states import State, TaskId
 from kconnect_workers.tasks.task_stats import TaskStats
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from kconnect.kafka.groups import GroupDescription
+
 TERMINAL_INTERVAL_S = 1.0
 PIPE_INTERVAL_S = 10.0
+LAG_INTERVAL_S = 5.0
 
 
 class Flowing(Protocol):
@@ -30,30 +38,86 @@ class Flowing(Protocol):
     def stats(self) -> TaskStats: ...
 
 
+class Lags:
+    """How far sink tasks lag: what a running task says; for others what their groups have not committed, asked of
+    `describe` now and then while `watch` runs."""
+
+    def __init__(
+        self,
+        tasks: Callable[[], Mapping[TaskId, Flowing]],
+        describe: Callable[[str], Awaitable[GroupDescription]],
+    ) -> None:
+        self._tasks = tasks
+        self._describe = describe
+        self._idle: dict[TaskId, int | None] = {}
+
+    def of(self, id: TaskId, task: Flowing) -> int | None:
+        """None while it is not known, and for sources."""
+        return task.stats.lag if task.state is State.RUNNING else self._idle.get(id)
+
+    async def watch(self) -> None:
+        """Runs until it is cancelled."""
+        while True:
+            groups: dict[str, dict[TaskId, str | None]] = defaultdict(dict)
+            for task_id, task in self._tasks().items():
+                if task.state is not State.RUNNING and task.stats.group_id is not None:
+                    groups[task.stats.group_id][task_id] = task.stats.member_id
+            lags: dict[TaskId, int | None] = {}
+            for group, members in groups.items():
+                with contextlib.suppress(ConnectError):  # not known, then
+                    lags |= lags_of(await self._describe(group), members)
+            self._idle = lags
+            await asyncio.sleep(LAG_INTERVAL_S)
+
+
+def lags_of(group: GroupDescription, tasks: Mapping[TaskId, str | None]) -> dict[TaskId, int | None]:
+    """The lag of tasks, given with their member ids. Partitions that no member has, since a task has failed, are
+    counted to the first task that is not a member; None where nothing has been committed yet."""
+    current = {member.member_id for member in group.members}
+    owners = {member: task for task, member in tasks.items() if member in current}
+    first_without = min(tasks.keys() - owners.values(), default=None)
+    lags: dict[TaskId, int | None] = dict.fromkeys(tasks)
+    for partition in group.partitions:
+        owner = partition.member
+        task = first_without if owner is None else owners.get(owner.member_id)
+        if task is not None and partition.lag is not None:
+            lags[task] = (lags[task] or 0) + partition.lag
+    return lags
+
+
 class Progress(AbstractAsyncContextManager[None]):
     """Shows the tasks while its block runs: a table that renews itself on a terminal, a line now and then in a pipe."""
 
-    def __init__(self, tasks: Callable[[], Mapping[TaskId, Flowing]]) -> None:
+    def __init__(
+        self,
+        tasks: Callable[[], Mapping[TaskId, Flowing]],
+        describe: Callable[[str], Awaitable[GroupDescription]],
+    ) -> None:
         self._tasks = tasks
+        self._lags = Lags(tasks, describe)
         self._seen: dict[TaskId, tuple[float, int]] = {}
-        self._showing: asyncio.Task[None] | None = None
+        self._running: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> None:
         show = self._on_terminal if sys.stdout.isatty() else self._in_pipe
-        self._showing = asyncio.create_task(show())
+        self._running = {asyncio.create_task(show()), asyncio.create_task(self._lags.watch())}
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._showing is not None:
-            self._showing.cancel()
-            await asyncio.wait({self._showing})
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _on_terminal(self) -> None:
         from rich.console import Console
         from rich.live import Live
 
-        with Live(console=Console(), auto_refresh=False, transient=True) as live:
+        stderr = sys.stderr
+        with (
+            Live(console=Console(), auto_refresh=False, transient=True, redirect_stderr=stderr.isatty()) as live,
+            _logging_to(sys.stderr, instead_of=stderr),
+        ):
             while True:
                 live.update(self._table(), refresh=True)
                 await asyncio.sleep(TERMINAL_INTERVAL_S)
@@ -66,26 +130,35 @@ class Progress(AbstractAsyncContextManager[None]):
 
     def _table(self) -> Table:
         from rich.table import Table
+        from rich.text import Text
 
         table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column("TASK")
-        table.add_column("STATE")
-        for column in ("IN", "OUT", "PER SECOND", "LAG"):
-            table.add_column(column, justify="right")
+        table.add_column("TASK", no_wrap=True, overflow="ellipsis")
+        table.add_column("STATE", no_wrap=True)
+        for column in ("RECORDS IN", "OUT", "RATE", "LAG"):
+            table.add_column(column, justify="right", no_wrap=True)
         for task_id, task in sorted(self._tasks().items()):
             stats = task.stats
-            lag = "" if stats.lag is None else f"{stats.lag:,}"
-            rate = f"{self._rate(task_id, stats.records_out):,.0f}"
-            table.add_row(str(task_id), task.state.name, f"{stats.records_in:,}", f"{stats.records_out:,}", rate, lag)
+            lag = self._lags.of(task_id, task)
+            table.add_row(
+                Text(str(task_id)),
+                Text(task.state.name, style=STATE_COLORS.get(task.state.name, "")),
+                f"{stats.records_in:,}",
+                f"{stats.records_out:,}",
+                f"{self._rate(task_id, stats.records_out):,.0f}/s",
+                "" if lag is None else f"{lag:,}",
+            )
         return table
 
     def _line(self) -> str:
         parts = []
         for task_id, task in sorted(self._tasks().items()):
             stats = task.stats
-            lag = "" if stats.lag is None else f", lag {stats.lag:,}"
+            waiting = self._lags.of(task_id, task)
+            lag = "" if waiting is None else f", lag {waiting:,}"
+            state = "" if task.state is State.RUNNING else f" {task.state.name}"
             rate = self._rate(task_id, stats.records_out)
-            parts.append(f"{task_id} in {stats.records_in:,} out {stats.records_out:,} ({rate:,.0f}/s{lag})")
+            parts.append(f"{task_id}{state} in {stats.records_in:,} out {stats.records_out:,} ({rate:,.0f}/s{lag})")
         return " · ".join(parts)
 
     def _rate(self, task_id: TaskId, count: int) -> float:
@@ -94,3 +167,16 @@ class Progress(AbstractAsyncContextManager[None]):
         then, before = self._seen.get(task_id, (now, count))
         self._seen[task_id] = (now, count)
         return max(0.0, (count - before) / (now - then)) if now > then else 0.0
+
+
+@contextlib.contextmanager
+def _logging_to(stream: TextIO, *, instead_of: TextIO) -> Iterator[None]:
+    """While a table is live, it puts what is printed above itself: log lines have to go there too."""
+    moved = [h for h in logging.getLogger().handlers if isinstance(h, logging.StreamHandler) and h.stream is instead_of]
+    for handler in moved:
+        handler.setStream(stream)
+    try:
+        yield
+    finally:
+        for handler in moved:
+            handler.setStream(instead_of)

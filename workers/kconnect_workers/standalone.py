@@ -285,7 +285,8 @@ async def _run(worker: StandaloneWorker, given: Sequence[GivenConnector], *, sho
     await worker.start(given)
     await worker.run(given)
     _announce(worker)
-    async with Progress(worker.environment.tasks) if show_progress else contextlib.nullcontext():
+    progress = Progress(worker.environment.tasks, worker.sink_groups.describe)
+    async with progress if show_progress else contextlib.nullcontext():
         await asyncio.Event().wait()
 
 

@@ -63,3 +63,16 @@ def test_an_unknown_plugin_is_answered_with_the_nearest_names(kconnect: Run):
 
 def test_wrong_usage_has_its_own_exit_code(kconnect: Run):
     assert kconnect("get", "--no-such-option").returncode == 2
+
+
+@pytest.mark.parametrize("command", ["create", "apply"])
+def test_no_file_is_wrong_usage(kconnect: Run, command: str):
+    done = kconnect(command)
+    assert done.returncode == 2
+    assert "standard input" in done.stderr
+
+
+def test_standard_input_that_makes_no_sense_is_named(kconnect: Run):
+    done = kconnect("create", "-", stdin="{")
+    assert done.returncode == 3
+    assert "standard input is not JSON" in done.stderr

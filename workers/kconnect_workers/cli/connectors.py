@@ -61,7 +61,7 @@ def delete(names: Names, url: UrlOption = DEFAULT_URL, output: OutputOption = Ou
     client = RestClient(url)
     for name in names:
         client.call("DELETE", "connectors", name)
-        _done(name, "deleted", output)
+        _report(name, "deleted", output)
 
 
 def pause(names: Names, url: UrlOption = DEFAULT_URL, output: OutputOption = Output.TABLE) -> None:
@@ -69,7 +69,7 @@ def pause(names: Names, url: UrlOption = DEFAULT_URL, output: OutputOption = Out
 
     For example: kconnect pause orders
     """
-    _put(names, "pause", "is being paused", url, output)
+    _put(names, "pause", "pausing", url, output)
 
 
 def resume(names: Names, url: UrlOption = DEFAULT_URL, output: OutputOption = Output.TABLE) -> None:
@@ -77,7 +77,7 @@ def resume(names: Names, url: UrlOption = DEFAULT_URL, output: OutputOption = Ou
 
     For example: kconnect resume orders
     """
-    _put(names, "resume", "is being resumed", url, output)
+    _put(names, "resume", "resuming", url, output)
 
 
 def stop(names: Names, url: UrlOption = DEFAULT_URL, output: OutputOption = Output.TABLE) -> None:
@@ -85,7 +85,7 @@ def stop(names: Names, url: UrlOption = DEFAULT_URL, output: OutputOption = Outp
 
     For example: kconnect stop orders
     """
-    _put(names, "stop", "is being stopped", url, output)
+    _put(names, "stop", "stopping", url, output)
 
 
 def restart(
@@ -108,10 +108,10 @@ def restart(
                 "onlyFailed": str(only_failed).lower(),
             }
             client.call("POST", "connectors", name, "restart", params=params)
-            _done(name, "is being restarted", output)
+            _report(name, "restarting", output)
         else:
             client.call("POST", "connectors", name, "tasks", str(task), "restart")
-            _done(name, "is being restarted", output, task=task)
+            _report(name, "restarting", output, task=task)
 
 
 def register(app: typer.Typer) -> None:
@@ -127,11 +127,11 @@ def _definitions(files: list[Path] | None, more: list[Path] | None) -> list[dict
     return [read_connector_file(file) for file in wanted]
 
 
-def _put(names: list[str], action: str, done: str, url: str, output: Output) -> None:
+def _put(names: list[str], action: str, doing: str, url: str, output: Output) -> None:
     client = RestClient(url)
     for name in names:
         client.call("PUT", "connectors", name, action)
-        _done(name, done, output)
+        _report(name, doing, output)
 
 
 def _stored(done: str, connector: dict[str, Any], output: Output) -> None:
@@ -141,11 +141,11 @@ def _stored(done: str, connector: dict[str, Any], output: Output) -> None:
         typer.echo(f"{connector['name']} {done}; see it with: kconnect describe {connector['name']}")
 
 
-def _done(name: str, done: str, output: Output, *, task: int | None = None) -> None:
-    if output is Output.JSON:
-        result = done.removeprefix("is being ")
-        print_json_line(
-            {"name": name, "result": result} if task is None else {"name": name, "task": task, "result": result}
-        )
+def _report(name: str, result: str, output: Output, *, task: int | None = None) -> None:
+    """What was done, or in words on -ing what has been asked for and comes about by and by."""
+    if output is Output.TABLE:
+        typer.echo(f"{name}: {result}" if task is None else f"{name}-{task}: {result}")
+    elif task is None:
+        print_json_line({"name": name, "result": result})
     else:
-        typer.echo(f"{name if task is None else f'{name}-{task}'} {done}")
+        print_json_line({"name": name, "task": task, "result": result})

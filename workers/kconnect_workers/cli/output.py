@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from kconnect_workers.state_colors import STATE_COLORS
+
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
@@ -27,15 +29,7 @@ OutputOption = Annotated[Output, typer.Option("--output", "-o", help="A table to
 WIDE = 10_000
 """Columns of a pipe or a file: no row is broken, so that grep and awk see it whole."""
 
-STATE_COLORS = {
-    "RUNNING": "green",
-    "STABLE": "green",
-    "FAILED": "red",
-    "offline": "red",
-    "PAUSED": "yellow",
-    "STOPPED": "yellow",
-    "UNASSIGNED": "magenta",
-}
+_COLORS = {**STATE_COLORS, "STABLE": "green", "offline": "red"}
 """On a terminal, unless NO_COLOR is set."""
 
 
@@ -112,4 +106,4 @@ def _cell(value: object, *, grouped: bool) -> Text:
     if value is None:
         return Text("")
     text = f"{value:,}" if grouped and type(value) is int else str(value)
-    return Text(text, style=STATE_COLORS.get(text, ""))
+    return Text(text, style=_COLORS.get(text, ""))

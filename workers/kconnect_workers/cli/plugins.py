@@ -2,59 +2,87 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kconnect.config import ConfigDef, convert_to_string
-from kconnect_workers.cli.output import Output, OutputOption, print_json, print_table
+from kconnect_workers.cli.output import Column, Output, OutputOption, print_json, print_table
+
+if TYPE_CHECKING:
+    from kconnect.config import ConfigDef
+    from kconnect.plugin import PluginInfo
+    from kconnect.plugins import Plugins
 
 
 def plugins(
-    name: Annotated[str | None, typer.Argument(help="Show the config keys of this plugin.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="Show the config keys of this plugin.", show_default=False),
+    ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """List the plugins installed here, with what is wrong with those that cannot be used."""
+    """List the plugins installed here, with what is wrong with those that cannot be used; or the keys of one.
+
+    For example: kconnect plugins · kconnect plugins FileStreamSource
+    """
     from kconnect.plugin import PluginKind
     from kconnect.plugins import Plugins
 
     found = Plugins.discover()
     if name is not None:
         plugin: Any = found.load(found.resolve(PluginKind, name))
-        _keys(plugin.config_def(), output)
-        return
-    infos = sorted(found.infos, key=lambda info: (info.kind.value, info.class_name))
-    if output is Output.JSON:
-        print_json(
-            {
-                "plugins": [
-                    {
-                        "class": info.class_name,
-                        "type": info.kind.value,
-                        "version": info.version,
-                        "distribution": info.distribution,
-                        "aliases": sorted(info.aliases),
-                        "java": list(info.java_names),
-                    }
-                    for info in infos
-                ],
-                "faults": [
-                    {"distribution": f.distribution, "entry_point": f.entry_point, "error": f.error}
-                    for f in found.faults
-                ],
-            }
-        )
-        return
+        _show_keys(plugin.config_def(), output)
+    elif output is Output.JSON:
+        _print_all(found)
+    else:
+        _list(found)
+
+
+def register(app: typer.Typer) -> None:
+    app.command(rich_help_panel="Plugins")(plugins)
+
+
+def _print_all(found: Plugins) -> None:
+    print_json(
+        {
+            "plugins": [
+                {
+                    "class": info.class_name,
+                    "type": info.kind.value,
+                    "version": info.version,
+                    "distribution": info.distribution,
+                    "aliases": sorted(info.aliases),
+                    "java": list(info.java_names),
+                }
+                for info in _sorted(found)
+            ],
+            "faults": [
+                {"distribution": f.distribution, "entry_point": f.entry_point, "error": f.error} for f in found.faults
+            ],
+        }
+    )
+
+
+def _list(found: Plugins) -> None:
     print_table(
         ("name", "type", "class", "version"),
-        [(info.class_name.rpartition(":")[2], info.kind.value, info.class_name, info.version) for info in infos],
+        [
+            (info.class_name.rpartition(":")[2], info.kind.value, info.class_name, info.version)
+            for info in _sorted(found)
+        ],
         empty="No plugins are installed.",
     )
     for fault in found.faults:
         typer.echo(f"\n{fault.distribution} ({fault.entry_point}) cannot be used: {fault.error}", err=True)
 
 
-def _keys(config_def: ConfigDef, output: Output) -> None:
+def _sorted(found: Plugins) -> list[PluginInfo]:
+    return sorted(found.infos, key=lambda info: (info.kind.value, info.class_name))
+
+
+def _show_keys(config_def: ConfigDef, output: Output) -> None:
+    from kconnect.config import convert_to_string
+
     keys = [
         {
             "name": key.name,
@@ -71,11 +99,7 @@ def _keys(config_def: ConfigDef, output: Output) -> None:
         print_json(keys)
         return
     print_table(
-        ("key", "type", "default", "doc"),
+        ("key", "type", Column("default", folds=True), Column("doc", folds=True)),
         [(k["name"], k["type"], "required" if k["required"] else k["default"] or "", k["doc"]) for k in keys],
         empty="It takes no keys.",
     )
-
-
-def register(app: typer.Typer) -> None:
-    app.command(rich_help_panel="Plugins")(plugins)

@@ -16,6 +16,8 @@ _NO_STATUS: dict[str, Any] = {"type": "", "connector": {"state": "UNASSIGNED"}, 
 
 _LAST_LINES = 6
 """Of a trace: where it happened, which is what a reader looks for first."""
+_CONSEQUENCES = "The above exception was the direct cause of the following exception:"
+"""What Python prints between the trace of a cause and those of the errors that were made of it on the way up."""
 
 
 def get(
@@ -82,10 +84,11 @@ def register(app: typer.Typer) -> None:
 
 
 def _failure(failed: str, trace: str, *, whole: bool) -> None:
-    """A failure's message, which a worker puts first, and the trace under it or its end."""
+    """A failure's message, which a worker puts first, and under it the trace, or where its cause happened."""
     message, *lines = trace.rstrip().split("\n")
     typer.echo(f"\n{failed} has failed: {message}")
-    shown = lines if whole else lines[-_LAST_LINES:]
+    cause = "\n".join(lines).partition(_CONSEQUENCES)[0].rstrip()
+    shown = lines if whole else cause.split("\n")[-_LAST_LINES:]
     if len(shown) < len(lines):
         typer.echo(f"  … {len(lines) - len(shown)} lines of trace, shown by --trace")
     for line in shown:

@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 from kconnect import kafka
 from kconnect.errors import ConfigError, ConnectError
 from kconnect.kafka.client import Client
+from kconnect.kafka.groups import GroupDescription, describe_groups
 from kconnect.kafka.settings import known
 from kconnect.record import TopicPartition
 from kconnect_workers.stores.internal_topics import QUIET
@@ -38,6 +39,11 @@ class SinkGroups:
     async def offsets(self, group: str) -> dict[TopicPartition, int]:
         """What the group has committed; nothing for a group that does not exist."""
         return await asyncio.to_thread(self._offsets, group)
+
+    async def describe(self, group: str) -> GroupDescription:
+        """Its members, and how far they lag."""
+        (described,) = await asyncio.to_thread(describe_groups, self._admin(), [group])
+        return described
 
     async def alter(self, group: str, offsets: Mapping[TopicPartition, int | None]) -> None:
         """Commit `offsets` for a group without members; None forgets a partition.

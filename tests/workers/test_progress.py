@@ -1,0 +1,51 @@
+"""What is shown of tasks that do not say themselves how far they lag."""
+
+from __future__ import annotations
+
+import pytest
+
+from kconnect.kafka.groups import GroupDescription, GroupMember, PartitionLag
+from kconnect_workers.progress import lags_of
+from kconnect_workers.states import TaskId
+
+
+def member(id: str) -> GroupMember:
+    return GroupMember(member_id=id, client_id=id, host="127.0.0.1", partitions=frozenset())
+
+
+def group(*partitions: tuple[str | None, int | None]) -> GroupDescription:
+    """A group whose partitions, by whom they are given to and what is committed of ten records, are these."""
+    owners = {owner for owner, _ in partitions if owner is not None}
+    return GroupDescription(
+        group="g",
+        state="STABLE",
+        members=tuple(map(member, sorted(owners))),
+        partitions=tuple(
+            PartitionLag(
+                topic="t",
+                partition=number,
+                committed=committed,
+                log_end_offset=10,
+                member=None if owner is None else member(owner),
+            )
+            for number, (owner, committed) in enumerate(partitions)
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("partitions", "members", "lags"),
+    [
+        pytest.param([("a", 4), ("a", 9), ("b", 10)], ["a", "b"], [7, 0], id="paused: each its own"),
+        pytest.param([("a", 4), ("b", 1)], ["a"], [6], id="others run"),
+        pytest.param([(None, 4), (None, 9)], ["gone", "gone too"], [7, None], id="failed: nobody's, shown once"),
+        pytest.param([("b", 4), ("b", 9)], ["gone"], [None], id="failed: another has taken over"),
+        pytest.param([("a", None)], ["a"], [None], id="nothing committed yet"),
+        pytest.param([(None, 4)], [None], [6], id="never joined"),
+    ],
+)
+def test_the_lag_of_tasks_that_do_not_run_is_what_their_group_has_not_committed(
+    partitions: list[tuple[str | None, int | None]], members: list[str | None], lags: list[int | None]
+):
+    tasks = {TaskId("sink", number): member_id for number, member_id in enumerate(members)}
+    assert list(lags_of(group(*partitions), tasks).values()) == lags

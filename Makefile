@@ -41,7 +41,8 @@ lint: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	MYPYPATH=tests $(BIN)/mypy -p services -p benchmarks -p tools $(addprefix -p ,$(PLUGIN_PACKAGES))
+	MYPYPATH=tests:tests/chaos/plugins $(BIN)/mypy -p services -p benchmarks -p tools -p chaos -p chaos_plugins -p golden \
+	  -p e2e $(addprefix -p ,$(PLUGIN_PACKAGES))
 	$(BIN)/lint-imports --no-cache --no-logo
 
 bench: setup

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import urllib.request
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,10 @@ def arrived(folder: Path) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
 
 
+def has_arrived(folder: Path, count: int) -> bool:
+    return len(arrived(folder)) >= count
+
+
 def lines(numbers: range) -> set[str]:
     return {f"line {number}" for number in numbers}
 
@@ -70,7 +75,7 @@ def test_a_graceful_stop_loses_and_repeats_nothing(tmp_path: Path) -> None:
     for start in (0, 1000, 2000):
         write(tmp_path, range(start, start + 1000))
         with running_worker(tmp_path, connectors=connectors) as worker:
-            assert poll_until(lambda end=start + 1000: len(arrived(tmp_path)) >= end, timeout=SECONDS)
+            assert poll_until(partial(has_arrived, tmp_path, start + 1000), timeout=SECONDS)
             assert worker.process.stop() == 0
     assert sorted(arrived(tmp_path)) == sorted(lines(range(3000)))
 
@@ -121,7 +126,7 @@ def test_on_an_outside_kafka_source_offsets_are_in_a_file(tmp_path: Path) -> Non
         for end in (10, 20):
             write(tmp_path, range(end - 10, end))
             with running_worker(tmp_path, props, connectors) as worker:
-                assert poll_until(lambda end=end: len(arrived(tmp_path)) >= end, timeout=SECONDS)
+                assert poll_until(partial(has_arrived, tmp_path, end), timeout=SECONDS)
                 assert worker.process.stop() == 0
             offsets = read_map(file.read_bytes())
             assert [json.loads(key)[0] for key in offsets] == ["source"]

@@ -7,6 +7,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,7 @@ def everything_killed(stage: Stage, kills: int = 2) -> None:
         with stage.worker(connectors, props) as worker:
             wanted = _lines(folder) + stage.random.randint(200, 1200)
             shop.add(ROWS // (kills + 1))
-            eventually(
-                lambda wanted=wanted: _lines(folder) >= wanted, f"{wanted} orders are in the file", worker.output
-            )
+            eventually(partial(_has_lines, folder, wanted), f"{wanted} orders are in the file", worker.output)
             stage.tally.killed(in_flight=_lines(folder) < shop.rows or _warehouse(folder).keys() < shop.ids())
             worker.kill_everything()
     with stage.worker(connectors, props) as worker:
@@ -44,6 +43,10 @@ def everything_killed(stage: Stage, kills: int = 2) -> None:
         stage.tally.compared(compare({"": shop.order}, _in_topic(worker.bootstrap), restarts=kills))
         stage.tally.compared(_compare_file(shop, folder, worker.bootstrap, kills))
         _compare_warehouse(shop, folder)
+
+
+def _has_lines(folder: Path, wanted: int) -> bool:
+    return _lines(folder) >= wanted
 
 
 def _compare_file(shop: _Shop, folder: Path, bootstrap: str, kills: int) -> Verdict:

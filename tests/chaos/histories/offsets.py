@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from chaos.checker import ViolationError
 from chaos.ledger import SinkLedger, SourceLedger
 from chaos.stage import Stage
@@ -51,6 +53,10 @@ def finish(worker: ChaosWorker, source: SourceLedger) -> None:
     )
 
 
+def _has_begun_again(sink: SinkLedger, lives: int) -> bool:
+    return sink.journal.lives > lives
+
+
 def sink_killed_before_commit(stage: Stage, kills: int = 3) -> None:
     """History 1 at the other end: the task is killed within a batch that is half put, and when all of it is put and
     its offsets are about to be committed."""
@@ -67,7 +73,7 @@ def sink_killed_before_commit(stage: Stage, kills: int = 3) -> None:
             stage.tally.killed(in_flight=uncommitted > 0)
             window += uncommitted
             worker.restart_task(sink.name)
-            eventually(lambda lives=lives: sink.journal.lives > lives, "the task starts again", worker.output)
+            eventually(partial(_has_begun_again, sink, lives), "the task starts again", worker.output)
         eventually(lambda: sink.window(worker.bootstrap) == 0, "everything put is committed", worker.output)
         stage.tally.compared(sink.check(worker.bootstrap, restarts=kills, window=window))
 

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import psutil
 
@@ -34,7 +35,7 @@ def worker_killed(stage: Stage, kills: int = 1) -> None:
             left = [process for process in worker.descendants() if process.pid != stopped]
             os.kill(stopped, signal.SIGSTOP)
             worker.kill()
-            eventually(lambda left=left: all(map(gone, left)), "what the killed worker started ends", timeout=LEASE_S)
+            eventually(partial(_all_gone, left), "what the killed worker started ends", timeout=LEASE_S)
         with stage.worker() as worker:
             if not _gone_pid(stopped):
                 raise ViolationError(f"process {stopped} of the killed worker lives on beside its successor")
@@ -82,13 +83,17 @@ def one_process_killed(stage: Stage) -> None:
             victim = victims[name]()
             stage.tally.killed(in_flight=not source.is_done(worker.bootstrap))
             victim.kill()
-            eventually(lambda name=name, victim=victim: _replaced(victims[name](), victim), f"a new {name} comes")
+            eventually(partial(_replaced, victims[name], victim), f"a new {name} comes")
             if (source.journal.pid, sink.journal.pid) != tasks:
                 raise ViolationError(f"tasks were started again because the {name} was killed")
         _finish_both(stage, worker, source, sink, 0, (0, 0))
         for name in (source.name, sink.name):
             if worker.rest.states(name) != ["RUNNING", "RUNNING"]:
                 raise ViolationError(f"{name} is {worker.rest.states(name)}")
+
+
+def _all_gone(processes: list[psutil.Process]) -> bool:
+    return all(map(gone, processes))
 
 
 def _under_way(stage: Stage, worker: ChaosWorker, source: SourceLedger, stretch: int) -> None:
@@ -111,7 +116,8 @@ def _finish_both(
     stage.tally.compared(sink.check(worker.bootstrap, restarts=restarts, window=windows[1]))
 
 
-def _replaced(now: psutil.Process, before: psutil.Process) -> bool:
+def _replaced(find: Callable[[], psutil.Process], before: psutil.Process) -> bool:
+    now = find()
     return now.pid != before.pid and not gone(now)
 
 

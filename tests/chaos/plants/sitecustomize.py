@@ -28,7 +28,7 @@ def offsets_by_count() -> None:
     def eligible(self: DeliveryTracker) -> dict[bytes, Any]:
         for key, deliveries in self._open.items():
             for delivery in deliveries:
-                if delivery.done and delivery.offset is not None:
+                if delivery.done and delivery.partition is not None and delivery.offset is not None:
                     self._eligible[key] = (delivery.partition, delivery.offset)
         return prefix_only(self) if not self._open else dict(self._eligible)
 
@@ -47,12 +47,12 @@ def torn_tail_kept() -> None:
     from kconnect.log.storage import recovery
     from kconnect.log.storage.segment import Segment
 
-    def check_tail(segment: Segment, recovery_point: int) -> tuple[int, int]:
+    def check_tail(segment: Segment, recovery_point: int, *, is_last: bool) -> tuple[int, int]:
         end_offset = segment.base_offset
         segment.load_indexes()
         segment.rewind_indexes(0)
         try:
-            for position, header in segment.scan(0):
+            for position, header, _ in segment.scan(0):
                 end_offset = header.last_offset + 1
                 segment.note(position, header.size, header.last_offset, header.max_timestamp)
         except Exception:
@@ -77,7 +77,7 @@ def filter_not_counted() -> None:
         self._last_delivery.pending += 1  # type: ignore[attr-defined]
         pass_over(self, *args)
 
-    RecordSender._delivery = delivery  # type: ignore[method-assign]
+    RecordSender._delivery = delivery  # type: ignore[method-assign,assignment]
     RecordSender._pass_over = passed_over  # type: ignore[method-assign,assignment]
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import subprocess
 import warnings
 from typing import TYPE_CHECKING
@@ -28,7 +26,7 @@ def kcat(log: EmbeddedLog, *arguments: str, stdin: bytes = b"") -> bytes:
     return subprocess.run(command, input=stdin, capture_output=True, check=True, timeout=60).stdout
 
 
-@pytest.mark.skipif(shutil.which("kcat") is None and "CI" not in os.environ, reason="kcat is not installed")
+@pytest.mark.needs("kcat")
 def test_kcat_writes_reads_and_lists(broker: EmbeddedLog) -> None:
     kcat(broker, "-P", "-t", "t", "-K:", stdin=b"k1:a\nk2:b\n")
     assert kcat(broker, "-C", "-t", "t", "-e", "-K:") == b"k1:a\nk2:b\n"

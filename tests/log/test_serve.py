@@ -141,12 +141,12 @@ def test_signals_end_it_in_order(broker: EmbeddedLog, number: signal.Signals) ->
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's help is Linux's")
 def test_it_dies_with_its_parent(tmp_path: Path) -> None:
     script = (
-        "import os, subprocess, sys, time\n"
+        "import os, signal, subprocess, sys\n"
         "command = [sys.executable, '-m', 'kconnect.log', '--listeners', 'PLAINTEXT://127.0.0.1:0']\n"
         f"command += ['--data', {str(tmp_path / 'data')!r}, '--parent-pid', str(os.getpid())]\n"
         "broker = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)\n"
         "print(broker.stdout.readline(), flush=True)\n"
-        "time.sleep(60)\n"
+        "signal.pause()\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None

@@ -23,12 +23,12 @@ def printing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EmbeddedLog:
     script = tmp_path / "broker"
     script.write_text(
         f"#!{sys.executable}\n"
-        "import pathlib, sys, time\n"
+        "import pathlib, signal, sys\n"
         "beside = pathlib.Path(__file__).parent\n"
         "print((beside / 'stdout').read_text(), flush=True)\n"
         "sys.stderr.write((beside / 'stderr').read_text())\n"
         "sys.stderr.flush()\n"
-        "time.sleep(600)\n"
+        "signal.pause()\n"
     )
     script.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(script))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Collection
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class CountingTask(SourceTask[CountingConfig]):
 
     def start(self, config: CountingConfig) -> None:
         self._config = config
-        self._stopped = False
+        self._stopping = threading.Event()
         self._turn = 0
         partitions = [{"stream": s} for s in range(config.streams)]
         found = self.context.offset_storage_reader.offsets(partitions)
@@ -38,7 +38,7 @@ class CountingTask(SourceTask[CountingConfig]):
 
     def poll(self) -> list[SourceRecord] | None:
         config = self._config
-        time.sleep(config.pause_ms / 1000)
+        self._stopping.wait(config.pause_ms / 1000)
         stream = self._turn = (self._turn + 1) % config.streams
         first = self._next[stream]
         last = min(config.limit, first + config.batch)
@@ -65,7 +65,7 @@ class CountingTask(SourceTask[CountingConfig]):
                 file.write(f"{line}\n")
 
     def stop(self) -> None:
-        self._stopped = True
+        self._stopping.set()
 
 
 class TellingTask(CountingTask):

@@ -33,6 +33,7 @@ from kconnect.log.server import Server
 from kconnect.log.storage.compaction.cleaner import Cleaner
 from kconnect.log.storage.data_dir import DataDir
 from kconnect.log.storage.producer_ids import ProducerIds
+from kconnect.log.storage.reserve import DiskReserve
 from kconnect.log.storage.syncer import Syncer
 from kconnect.log.storage.topic_store import TopicStore
 from kconnect.log.topic_admin import TopicAdmin
@@ -56,7 +57,8 @@ class Broker:
         self._data_dir = DataDir.open(data)
         self._loop = Loop()
         self._syncer = Syncer(self._loop.call_soon)
-        self._topics = TopicStore(self._data_dir, self._syncer.mark_dirty)
+        self._reserve = DiskReserve(self._data_dir.path / "reserve", settings.reserve_bytes)
+        self._topics = TopicStore(self._data_dir, self._syncer.mark_dirty, self._reserve)
         self._server: Server | None = None
         self._cleaner: Cleaner | None = None
         try:
@@ -72,6 +74,7 @@ class Broker:
     def _compose(self, settings: BrokerSettings) -> Router:
         topics, syncer, loop = self._topics, self._syncer, self._loop
         self._topics.open()
+        self._reserve.fill()
         admin = TopicAdmin(topics, syncer, settings, on_delete=lambda name: coordinator.forget_topic(name))
         coordinator = GroupCoordinator(
             loop,
@@ -80,7 +83,7 @@ class Broker:
         )
         coordinator.load()
         clock = SteadyClock()
-        Housekeeping(loop, topics, syncer, settings, clock).start()
+        Housekeeping(loop, topics, syncer, settings, clock, self._reserve).start()
         self._cleaner = Cleaner(loop, topics, syncer, settings, clock)
         self._cleaner.start()
         markers = EndMarkers(topics, coordinator)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kconnect.log.loop import Loop
     from kconnect.log.settings import BrokerSettings
     from kconnect.log.storage.partition import Partition
+    from kconnect.log.storage.reserve import DiskReserve
     from kconnect.log.storage.syncer import Syncer
     from kconnect.log.storage.topic_store import TopicStore
 
@@ -30,7 +31,13 @@ class Housekeeping:
     """Runs on the loop's timers from `start` on."""
 
     def __init__(
-        self, loop: Loop, topics: TopicStore, syncer: Syncer, settings: BrokerSettings, clock: SteadyClock
+        self,
+        loop: Loop,
+        topics: TopicStore,
+        syncer: Syncer,
+        settings: BrokerSettings,
+        clock: SteadyClock,
+        reserve: DiskReserve,
     ) -> None:
         self._loop = loop
         self._topics = topics
@@ -39,14 +46,16 @@ class Housekeeping:
         self._last_checkpoint = self._last_sync = time.monotonic()
         self._appended_at_checkpoint = 0
         self._clock = clock
+        self._reserve = reserve
 
     def start(self) -> None:
         self._loop.call_later(_LOOK_INTERVAL, self._look)
         self._loop.call_later(self._settings.retention_check_interval, self._clean_regularly)
 
     def _look(self) -> None:
-        """See whether it is time for a checkpoint, or for a sync because `flush.ms` of some topic is over."""
+        """See whether it is time for a checkpoint, for a sync because `flush.ms` of some topic is over, or for more."""
         self._loop.call_later(_LOOK_INTERVAL, self._look)  # first: a fault must not be the last look
+        self._reserve.refill()
         now = time.monotonic()
         appended = sum(partition.appended_bytes for partition in self._topics.partitions())
         # With a topic its bytes go, too.

@@ -32,3 +32,6 @@ class BrokerSettings:
     producer_expiration: float = 86_400.0
     cleaner_backoff: float = 15.0
     cleaner_dedupe_buffer_size: int = 128 << 20
+    # Of no counterpart in Kafka: room on the disk that data does not take, so that offsets can be committed when it is
+    # full.
+    reserve_bytes: int = 8 << 20

@@ -19,6 +19,7 @@ from kconnect.log.storage.checkpoint import LeaderEpochs
 from kconnect.log.storage.producer_snapshots import ProducerSnapshots
 from kconnect.log.storage.producer_state import ProducerStates
 from kconnect.log.storage.recovery import recover
+from kconnect.log.storage.reserve import DiskReserve
 from kconnect.log.storage.segment import MAX_SEGMENT_BYTES, Segment
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Partition:
         "_awaits_sync",
         "_flush_messages",
         "_on_dirty",
+        "_reserve",
         "_retired",
         "_segment_bytes",
         "_snapshots",
@@ -92,7 +94,13 @@ class Partition:
     )
 
     def __init__(
-        self, topic: str, index: int, folder: Path, config: TopicConfig, on_dirty: Callable[[Partition], None]
+        self,
+        topic: str,
+        index: int,
+        folder: Path,
+        config: TopicConfig,
+        on_dirty: Callable[[Partition], None],
+        reserve: DiskReserve | None = None,
     ) -> None:
         self.topic = topic
         self.index = index
@@ -111,6 +119,7 @@ class Partition:
         self._retired: list[tuple[float, int]] = []
         self.watchers: set[Callable[[], None]] = set()
         self._on_dirty = on_dirty
+        self._reserve = reserve or DiskReserve(folder / "reserve", 0)
         self.configure(config)
 
     def open(self, *, recovery_point: int, log_start_offset: int, clean: bool, least_epoch: int = 0) -> int:
@@ -216,22 +225,31 @@ class Partition:
         last_offset = base_offset + header.last_offset_delta
         _INT64.pack_into(batch, _BASE_OFFSET_AT, base_offset)
         _INT32.pack_into(batch, _LEADER_EPOCH_AT, self.leader_epoch)
-        try:
-            segment = self.segments[-1]
-            if segment.size and (
-                segment.size + size > self._segment_bytes
-                or last_offset - segment.base_offset > _MAX_RELATIVE_OFFSET
-                or header.max_timestamp > segment.roll_at
-                or segment.is_index_full
-            ):
-                segment = self.roll()
-            if not segment.size:
-                segment.begin(header.max_timestamp, age_ms=retention.rolling_age(segment, self.config))
-            segment.append(batch, last_offset, header.max_timestamp)
-        except OSError as e:
-            raise self._unwritable(e) from e
+        is_essential = self.follows_data or header.attributes & _CONTROL
+        if self._reserve.is_spent and not is_essential:
+            raise RequestError(ErrorCode.KAFKA_STORAGE_ERROR, "the disk is full: make room on it")
+        while True:
+            try:
+                self._put(batch, header, last_offset)
+                break
+            except OSError as e:
+                if not (is_essential and self._reserve.spend(e)):
+                    raise self._unwritable(e) from e
         self._appended(header, base_offset, last_offset, size)
         return base_offset
+
+    def _put(self, batch: memoryview, header: BatchHeader, last_offset: int) -> None:
+        segment = self.segments[-1]
+        if segment.size and (
+            segment.size + len(batch) > self._segment_bytes
+            or last_offset - segment.base_offset > _MAX_RELATIVE_OFFSET
+            or header.max_timestamp > segment.roll_at
+            or segment.is_index_full
+        ):
+            segment = self.roll()
+        if not segment.size:
+            segment.begin(header.max_timestamp, age_ms=retention.rolling_age(segment, self.config))
+        segment.append(batch, last_offset, header.max_timestamp)
 
     def _unwritable(self, error: OSError) -> RequestError:
         """Clients try again without a word, so the log says it as well."""

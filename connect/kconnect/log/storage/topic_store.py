@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kconnect.log.storage.data_dir import DataDir
+    from kconnect.log.storage.reserve import DiskReserve
 
 _LOG = logging.getLogger(__name__)
 _DELETED = "-delete"
@@ -29,12 +30,15 @@ _DELETED = "-delete"
 class TopicStore:
     """The topics by name and by id. Belongs to the thread of the loop."""
 
-    def __init__(self, data_dir: DataDir, on_dirty: Callable[[Partition], None]) -> None:
+    def __init__(
+        self, data_dir: DataDir, on_dirty: Callable[[Partition], None], reserve: DiskReserve | None = None
+    ) -> None:
         self.by_name: dict[str, Topic] = {}
         self.by_id: dict[bytes, Topic] = {}
         self._data_dir = data_dir
         self._catalog = Catalog(data_dir.path / "catalog")
         self._on_dirty = on_dirty
+        self._reserve = reserve
         self._is_open = False
 
     def open(self) -> None:
@@ -85,7 +89,7 @@ class TopicStore:
         for index in range(entry.partitions):
             folder = self._folder(entry.name, index)
             folder.mkdir(mode=0o700, exist_ok=True)
-            topic.partitions.append(Partition(entry.name, index, folder, config, self._on_dirty))
+            topic.partitions.append(Partition(entry.name, index, folder, config, self._on_dirty, self._reserve))
         self.by_name[entry.name] = topic
         self.by_id[entry.topic_id] = topic
         return topic
@@ -125,7 +129,8 @@ class TopicStore:
         self._make_folders(topic.name, topic.topic_id, new)
         self._catalog.put(self._entry(topic, partitions=count))
         for index in new:
-            partition = Partition(topic.name, index, self._folder(topic.name, index), topic.config, self._on_dirty)
+            folder = self._folder(topic.name, index)
+            partition = Partition(topic.name, index, folder, topic.config, self._on_dirty, self._reserve)
             partition.open(recovery_point=0, log_start_offset=0, clean=True)
             topic.partitions.append(partition)
 

@@ -252,7 +252,7 @@ def _print_partitions(group: GroupDescription) -> None:
     print_table(
         (
             *("topic", Column("partition", right=True), Column("committed", right=True), Column("end", right=True)),
-            *(Column("lag", right=True), "client", "host"),
+            *(Column("lag", right=True), Column("client", shrinks=True), "host"),
         ),
         [
             (

@@ -38,6 +38,7 @@ def dump(
     """
     from kconnect.log.dump import batches_in, find_segments, topic_of
     from kconnect.log.errors import LogError
+    from kconnect.log.protocol.errors import ProtocolError
     from kconnect_workers.data_dir import default_data_dir
 
     damaged = 0
@@ -52,7 +53,7 @@ def dump(
                     _print_json(segment, batch, topic_of(segment), found)
                 else:
                     _print_text(batch, topic_of(segment), found or [])
-    except (LogError, OSError, ImportError) as error:
+    except (LogError, ProtocolError, OSError, ImportError) as error:
         raise ConnectError(str(error)) from error
     if damaged:
         raise ConnectError(f"{damaged} batches of {target} are damaged")

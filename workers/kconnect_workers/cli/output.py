@@ -35,11 +35,13 @@ _COLORS = {**STATE_COLORS, "STABLE": "green", "offline": "red"}
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table. One that `folds` goes on in the next line where the terminal ends; others end in `…`."""
+    """A column of a table. On a narrow terminal one that `folds` goes on in the next line, and one that `shrinks` ends
+    in `…`; others end so only where that is not enough."""
 
     name: str
     right: bool = False
     folds: bool = False
+    shrinks: bool = False
 
 
 def print_json(value: Any) -> None:
@@ -92,7 +94,7 @@ def _table(columns: Sequence[str | Column], rows: Sequence[Sequence[Text]]) -> T
         table.add_column(
             wanted.name.upper(),
             justify="right" if wanted.right else "left",
-            no_wrap=not wanted.folds,
+            no_wrap=not (wanted.folds or wanted.shrinks),
             overflow="fold" if wanted.folds else "ellipsis",
         )
     for row in rows:

@@ -65,9 +65,9 @@ def _print_all(found: Plugins) -> None:
 
 def _list(found: Plugins) -> None:
     print_table(
-        ("name", "type", "class", "version"),
+        ("name", "type", "version", Column("distribution", shrinks=True)),
         [
-            (info.class_name.rpartition(":")[2], info.kind.value, info.class_name, info.version)
+            (info.class_name.rpartition(":")[2], info.kind.value, info.version, info.distribution)
             for info in _sorted(found)
         ],
         empty="No plugins are installed.",

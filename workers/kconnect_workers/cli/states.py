@@ -40,7 +40,7 @@ def get(
         class_name = connector["info"]["config"].get("connector.class", "")
         rows.append((name, status["type"], status["connector"]["state"], running, class_name))
     print_table(
-        ("name", "type", "state", Column("running", right=True), "class"),
+        ("name", "type", "state", Column("running", right=True), Column("class", shrinks=True)),
         rows,
         empty="No connectors yet. Create one: kconnect create connector.json",
     )

@@ -71,8 +71,16 @@ class PluginFault(NamedTuple):
     error: str
 
 
+class PluginLoadError(ConnectError):
+    """A plugin's class that cannot be imported, which `target` names."""
+
+    def __init__(self, message: str, target: str) -> None:
+        super().__init__(message)
+        self.target = target
+
+
 def load_class(target: str, distribution: str) -> type:
-    """The class that `module:Class` names; the ConnectError, if it cannot be imported, blames `distribution`."""
+    """The class that `module:Class` names; the PluginLoadError, if it cannot be imported, blames `distribution`."""
     import importlib
 
     module_name, _, qualname = target.partition(":")
@@ -82,9 +90,10 @@ def load_class(target: str, distribution: str) -> type:
             found = getattr(found, part)
     except Exception as e:
         remedy = f" (is everything that {distribution} needs installed?)" if isinstance(e, ImportError) else ""
-        raise ConnectError(f"{target} of {distribution} cannot be imported: {type(e).__name__}: {e}{remedy}") from e
+        told = f"{target} of {distribution} cannot be imported: {type(e).__name__}: {e}{remedy}"
+        raise PluginLoadError(told, target) from e
     if not isinstance(found, type):
-        raise ConnectError(f"{target} of {distribution} is not a class")
+        raise PluginLoadError(f"{target} of {distribution} is not a class", target)
     return found
 
 

@@ -69,7 +69,7 @@ class Plugins:
         simple = simple_name(name)
         suggestion = nearest(name, candidates) or nearest(simple, candidates)
         if suggestion is None:
-            offered = sorted(simple_name(info.name) for info in self.infos if info.kind in wanted)
+            offered = sorted(simple_name(info.name.replace(":", ".")) for info in self.infos if info.kind in wanted)
             suggestion = f"installed: {', '.join(offered)}" if offered else "none is installed"
         return ConfigError(f"no {what} of the name {name} is installed", suggestion=suggestion)
 

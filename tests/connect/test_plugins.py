@@ -13,7 +13,7 @@ import pytest
 
 from kconnect.errors import ConfigError, ConnectError
 from kconnect.hookspecs import hookimpl
-from kconnect.plugin import CONNECTORS, Plugin, PluginKind
+from kconnect.plugin import CONNECTORS, Plugin, PluginInfo, PluginKind
 from kconnect.plugins import Plugins
 
 
@@ -115,6 +115,14 @@ def test_an_unknown_name_is_answered_with_the_nearest(plugins: Plugins, name: st
     with pytest.raises(ConfigError, match=f"no connector of the name {name} is installed") as caught:
         plugins.resolve(CONNECTORS, name)
     assert suggestion in str(caught.value.suggestion)
+
+
+def test_names_that_are_offered_stand_for_what_is_installed() -> None:
+    """Also that of a class without a Java name."""
+    plugins = Plugins([PluginInfo("shop.files:FolderSource", PluginKind.SOURCE, "shop", "1")])
+    with pytest.raises(ConfigError) as caught:
+        plugins.resolve(CONNECTORS, "Zzz")
+    assert caught.value.suggestion == "installed: FolderSource"
 
 
 def test_a_name_with_two_meanings_is_refused_with_both() -> None:

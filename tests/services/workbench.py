@@ -30,6 +30,7 @@ class NotingRunner:
         self.broken: set[str] = set()
         self.log_levels: dict[str, str] = {}
         self.forgotten_topics: list[str] = []
+        self.broken_classes: dict[str, str] = {}
 
     async def plugins(self) -> Plugins:
         return Plugins(
@@ -38,6 +39,9 @@ class NotingRunner:
                 PluginInfo("files:Sink", PluginKind.SINK, "files", "1.0", ("java.Sink",)),
             ]
         )
+
+    def broken_plugins(self) -> Mapping[str, str]:
+        return self.broken_classes
 
     async def plugin_config(self, name: str, kind: PluginKind | None = None) -> list[ConfigKeyInfo]:
         (await self.plugins()).resolve(list(PluginKind), name)

@@ -10,6 +10,7 @@ import msgspec
 
 from kconnect.errors import ConfigError
 from kconnect.properties import parse_properties
+from kconnect_workers.json_text import decode_json
 
 _STDIN = Path("-")
 
@@ -38,8 +39,9 @@ def read_connector_file(path: Path) -> dict[str, Any]:
 
 def _json(where: str, text: str) -> dict[str, Any]:
     try:
-        return msgspec.json.decode(text, type=dict[str, Any])
+        flat: dict[str, Any] = decode_json(text.encode(), dict[str, Any])
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where} must hold one JSON object of settings: {error}") from error
-    except msgspec.DecodeError as error:
+    except ConfigError as error:
         raise ConfigError(f"{where} is not JSON: {error}") from error
+    return flat

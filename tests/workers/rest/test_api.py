@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -16,12 +16,14 @@ import pytest
 from kconnect.config import Password
 from kconnect.errors import ConfigError, ConnectError
 from kconnect_workers.herder.offset_admin import OffsetAdmin
+from kconnect_workers.hosts.messages import ConfigInfos
 from kconnect_workers.response_headers import header_rules
 from kconnect_workers.rest.access import AdminToken
 from kconnect_workers.rest.app import create_app
 from kconnect_workers.rest.topics import TopicTracking
 from kconnect_workers.states import TaskId
 from kconnect_workers.stores.sink_groups import SinkGroups
+from services.workbench import NotingRunner
 
 SOURCE = {"connector.class": "java.Source", "file": "a.txt"}
 Scenario = Callable[[httpx.AsyncClient], Awaitable[None]]
@@ -372,5 +374,29 @@ def test_errors_hide_secrets(serve: Any, workbench: Any, monkeypatch: pytest.Mon
         answer = await client.post("/connectors", json={"name": "c", "config": SOURCE})
         assert answer.status_code == 500
         assert answer.json()["message"] == "login failed: [hidden] jdbc:oracle:thin:scott/[hidden]@h"
+
+    serve(scenario)
+
+
+def test_a_plugin_that_could_not_be_imported_is_listed_with_its_fault(serve: Any, workbench: Any) -> None:
+    async def scenario(client: httpx.AsyncClient) -> None:
+        workbench.environment.broken_classes["files:Sink"] = "files:Sink cannot be imported: no module psycopg"
+        sink, source = (await client.get("/connector-plugins")).json()
+        assert sink["fault"] == "files:Sink cannot be imported: no module psycopg"
+        assert "fault" not in source
+
+    serve(scenario)
+
+
+def test_one_bad_value_is_told_once(serve: Any, workbench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def twice(props: Mapping[str, str]) -> ConfigInfos:
+        infos: ConfigInfos = await NotingRunner().validate(props)
+        infos.configs[0][1].errors = ["tasks.max='zwei': is no number", "tasks.max: needs a value"]
+        return infos
+
+    async def scenario(client: httpx.AsyncClient) -> None:
+        monkeypatch.setattr(workbench.environment, "validate", twice)
+        answer = await client.post("/connectors", json={"name": "c", "config": {"connector.class": "java.Source"}})
+        assert "has 1 error(s):\ntasks.max='zwei': is no number\n" in answer.json()["message"]
 
     serve(scenario)

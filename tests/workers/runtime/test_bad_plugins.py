@@ -61,6 +61,21 @@ def test_a_class_that_cannot_be_imported_fails_its_connector(environment: MakeEn
     run(scenario())
 
 
+def test_a_class_that_cannot_be_imported_is_known_once_it_was_asked_for(environment: MakeEnvironment) -> None:
+    broken = "testing_plugins.unimportable:UnimportableSource"
+
+    async def scenario() -> None:
+        async with environment() as env:
+            for ask in (env.plugin_config, lambda name: env.validate({"connector.class": name, "name": "bad"})):
+                assert env.broken_plugins() == {}
+                with pytest.raises(ConnectError, match=f"{broken} of kconnect-testing-plugins cannot be imported"):
+                    await ask("UnimportableSource")
+                assert "no driver here" in env.broken_plugins()[broken]
+                await env.refresh_plugins()
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("where", ["connector.start", "task_configs"])
 def test_a_connector_that_raises_says_so(environment: MakeEnvironment, statuses: Statuses, where: str) -> None:
     async def scenario() -> None:

@@ -28,7 +28,7 @@ from kconnect_workers.herder.restart_plan import RestartPlan
 from kconnect_workers.herder.runner import ConnectorRunner
 from kconnect_workers.herder.status_writer import StatusWriter
 from kconnect_workers.herder.supervisor import ConnectorSupervisor
-from kconnect_workers.hosts.messages import ConfigInfos
+from kconnect_workers.hosts.messages import ConfigInfos, ConfigValueInfo
 from kconnect_workers.states import State, Status, TargetState, TaskId
 from kconnect_workers.stores.stores import Stores
 
@@ -276,7 +276,7 @@ class Herder:
 
     async def _accept(self, props: Mapping[str, str]) -> None:
         infos = await self.validate(props)
-        errors = [error for _, value in infos.configs for error in value.errors]
+        errors = [error for _, value in infos.configs for error in _told(value)]
         if errors:
             listed = "\n".join(errors)
             raise ConfigError(
@@ -346,6 +346,11 @@ class Herder:
             tasks=[_task_state(task) for task in tasks],
             type="unknown" if config is None else self._type(config),
         )
+
+
+def _told(value: ConfigValueInfo) -> list[str]:
+    """Of a value that could not be read, or is missing, that; not what follows for validators that see nothing."""
+    return value.errors[:1] if value.value is None else value.errors
 
 
 def _number(status: Status) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 from kconnect import errors
 from kconnect.errors import ConnectError
-from kconnect.plugin import PluginKind
+from kconnect.plugin import PluginKind, PluginLoadError
 from kconnect.plugins import Plugins
 from kconnect.record import TopicPartition
 from kconnect.redaction import process_redactor
@@ -25,7 +25,8 @@ def inspect(question: ToHost) -> Message:
     try:
         answer = _answer(question)
     except ConnectError as e:
-        return messages.Refused(error=_tree_name(e), message=redact(str(e)))
+        broken = e.target if isinstance(e, PluginLoadError) else None
+        return messages.Refused(error=_tree_name(e), message=redact(str(e)), broken=broken)
     except (Exception, SystemExit) as e:  # plugin code may raise anything
         return messages.Refused(error="ConnectError", message=redact(f"{type(e).__name__}: {e}"))
     if isinstance(answer, messages.ConfigInfos):

@@ -266,10 +266,12 @@ class OffsetsAltered(Message):
 
 
 class Refused(Message):
-    """A one-shot request failed; `error` names the class of the error tree."""
+    """A one-shot request failed; `error` names the class of the error tree, `broken` the plugin's class if it is one
+    that cannot be imported."""
 
     error: str
     message: str
+    broken: str | None = None
 
 
 class LogLine(Message):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import msgspec
 from starlette.requests import Request
 
 from kconnect.errors import ConfigError
+from kconnect_workers.json_text import decode_json
 from kconnect_workers.states import TargetState
 
 MOST_BYTES = 16 << 20
@@ -92,22 +92,7 @@ def _object(body: bytes, what: str = "the request's body") -> dict[str, msgspec.
 def _decode(body: bytes, type_: Any) -> Any:
     if not body.strip():
         raise ConfigError("the request needs a body of JSON and has none")
-    try:
-        body.decode()  # strings inside msgspec.Raw are not checked otherwise
-        return msgspec.json.decode(body, type=type_)
-    except UnicodeDecodeError as e:
-        raise _malformed(body, e.start, "this is not UTF-8") from e
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError as e:
-        found = re.search(r"(?:JSON is malformed: )?(.*) \(byte (\d+)\)", str(e))
-        position, reason = (int(found[2]), found[1]) if found else (len(body), "it ends too early")
-        raise _malformed(body, position, reason) from e
-
-
-def _malformed(body: bytes, position: int, reason: str) -> ConfigError:
-    line, column = body.count(b"\n", 0, position) + 1, position - body.rfind(b"\n", 0, position)
-    return ConfigError(f"the JSON is malformed at line {line}, column {column}: {reason}")
+    return decode_json(body, type_)
 
 
 def _text(field: str, raw: msgspec.Raw) -> str | None:

@@ -8,7 +8,7 @@ import msgspec
 from fastapi import Request
 
 from kconnect.errors import ConfigError, NotFoundError
-from kconnect.plugin import CONNECTORS, PluginInfo, PluginKind
+from kconnect.plugin import CONNECTORS, PluginKind
 from kconnect.plugins import Plugins
 from kconnect.redaction import hide_in_url
 from kconnect_workers.herder.runner import ConnectorRunner
@@ -30,10 +30,12 @@ _LISTED = (
 )
 
 
-class _Plugin(msgspec.Struct, rename={"class_name": "class"}):
+class _Plugin(msgspec.Struct, rename={"class_name": "class"}, omit_defaults=True):
     class_name: str
     type: str
     version: str
+    fault: str | None = None
+    """Why it could not be imported when it was last asked for."""
 
 
 def _environment(request: Request) -> ConnectorRunner:
@@ -44,9 +46,11 @@ def _environment(request: Request) -> ConnectorRunner:
 @router.get("")
 async def list_plugins(request: Request) -> Json:
     plugins = await _environment(request).plugins()
+    broken = _environment(request).broken_plugins()
     connectors_only = is_true(request.query_params.get("connectorsOnly", "true"))
     kinds = [kind for kind in _LISTED if kind in CONNECTORS or not connectors_only]
-    return Json([_plugin(info) for kind in kinds for info in sorted(plugins.of_kind(kind), key=lambda info: info.name)])
+    listed = [info for kind in kinds for info in sorted(plugins.of_kind(kind), key=lambda info: info.name)]
+    return Json([_Plugin(info.name, info.kind.value, info.version, broken.get(info.class_name)) for info in listed])
 
 
 @router.get("/{plugin}/config")
@@ -66,10 +70,6 @@ async def validate(plugin: PathName, request: Request, herder: WorkerHerder) -> 
         raise ConfigError(f"Included connector type {named} does not match request type {plugin}")
     infos = await herder.validate(props)
     return Json(_infos(infos, shown=request.app.state.secrets is None))
-
-
-def _plugin(info: PluginInfo) -> _Plugin:
-    return _Plugin(info.name, info.kind.value, info.version)
 
 
 def _check_version(plugins: Plugins, name: str, version: str | None) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from kconnect.errors import ConnectError, NotFoundError
-from kconnect.plugin import PluginInfo, PluginKind
+from kconnect.plugin import PluginInfo, PluginKind, PluginLoadError
 from kconnect.plugins import Plugins
 from kconnect_workers.hosts import messages
 from kconnect_workers.hosts.messages import ConfigInfos, ConfigKeyInfo, Message, ToHost
@@ -88,6 +88,7 @@ class Environment:
         self._replacements: defaultdict[str, ReplacementPolicy] = defaultdict(ReplacementPolicy)
         self._tasks: dict[TaskId, TaskProcess] = {}
         self._plugins: asyncio.Task[Plugins] | None = None
+        self._broken: dict[str, str] = {}
 
     async def start(self) -> None:
         """Clear what an earlier worker left, and bring the zygote up. ConfigError when the folder is in use,
@@ -119,6 +120,11 @@ class Environment:
         when they are asked for next. ConnectError when a zygote cannot be started with it."""
         await self._nursery.renew_zygote()
         self._plugins = None
+        self._broken.clear()
+
+    def broken_plugins(self) -> Mapping[str, str]:
+        """Classes that could not be imported when they were asked for, and why: listing imports none."""
+        return self._broken
 
     async def plugin_config(self, name: str, kind: PluginKind | None = None) -> list[ConfigKeyInfo]:
         """The keys that a plugin takes. NotFoundError when there is no such plugin."""
@@ -246,7 +252,11 @@ class Environment:
 
     async def _ask(self, question: ToHost, answer: type[M], *, about: str) -> M:
         timeout_s = self._settings.inspection_timeout_s
-        return await ask(self._nursery.launch, question, answer, about=about, timeout_s=timeout_s)
+        try:
+            return await ask(self._nursery.launch, question, answer, about=about, timeout_s=timeout_s)
+        except PluginLoadError as e:
+            self._broken[e.target] = str(e)
+            raise
 
     async def _plugin_infos(self) -> list[PluginInfo]:
         return list((await self.plugins()).infos)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from kconnect import errors
 from kconnect.errors import ConfigError, ConnectError
+from kconnect.plugin import PluginLoadError
 from kconnect_workers.hosts.messages import FromHost, Message, Refused, ToHost
 from kconnect_workers.runtime.host_process import HostProcess
 
@@ -62,6 +63,8 @@ def _verb(question: ToHost) -> str:
 
 def _error(refused: Refused) -> ConnectError:
     """The error of the tree that the host named; a plain ConnectError for any other name."""
+    if refused.broken is not None:
+        return PluginLoadError(refused.message, refused.broken)
     found = getattr(errors, refused.error, ConnectError)
     if isinstance(found, type) and issubclass(found, ConnectError):
         return found(refused.message)

@@ -95,7 +95,7 @@ class ConnectionConfig(Config):
     )
 
     def _check(self) -> None:
-        _ = self.address
+        self.allow(self.address)
         if bool(self.key_file) != bool(self.key_cert):
             missing = "redis.key.cert" if self.key_file else "redis.key.file"
             raise ConfigError("redis.key.file and redis.key.cert go together", key=missing)

@@ -30,6 +30,8 @@ def translated(error: Exception, where: object) -> ConnectError:
             return RetriableError(f"the Redis Cluster at {where} is not ready: {text}")
         case theirs.ResponseError():
             return _refusal(text, where)
+        case _ if "CERTIFICATE_VERIFY_FAILED" in text:
+            return ConnectError(f"the certificate of Redis at {where} is not believed: {text}. Check redis.cacert")
         case _:  # no connection, no answer in time, loading its data
             return RetriableError(f"Redis at {where} cannot be reached: {text}")
 

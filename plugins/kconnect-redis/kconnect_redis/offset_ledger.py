@@ -36,7 +36,8 @@ def ledger_key(connector: str, partition: TopicPartition) -> str:
 
 @dataclass(slots=True)
 class _Claim:
-    """A partition that is this task's. `written`: everything before it is in Redis; None: nothing, as far as known."""
+    """A partition that is this task's. `written`: everything before it is in Redis, as far as it has answered; None:
+    nothing that is known."""
 
     owner: int
     log: PartitionLog
@@ -48,8 +49,8 @@ class _Claim:
 class OffsetLedger:
     """The offsets of a task's partitions. Belongs to its thread.
 
-    For each batch `begin`, then one transaction that ends with `commands`. ConnectError when a partition has another
-    owner, or its offset was counted in another log.
+    For each batch `begin`, then one transaction that ends with `commands`, then `done` if it ran. ConnectError when a
+    partition has another owner, or its offset was counted in another log.
     """
 
     def __init__(self, connector: str, context: SinkTaskContext) -> None:
@@ -66,7 +67,9 @@ class OffsetLedger:
         self._batch = [partition for partition in last if partition not in rewound]
         if not self._batch:
             return []
-        self._watch(link)
+        for partition in self._watch(link):
+            rewound.add(partition)
+            self._batch.remove(partition)
         for partition in self._batch:
             self._claims[partition].next_offset = max(last[partition] + 1, self._claims[partition].written or 0)
         new_records = [record for record in records if self._is_new(record, rewound)]
@@ -82,6 +85,11 @@ class OffsetLedger:
             stored = StoredOffset.of(claim.next_offset or 0, claim.log)
             commands.append(("HSET", self._key(partition), "offset", stored.offset, *_pairs(stored)))
         return commands
+
+    def done(self) -> None:
+        """The transaction ran."""
+        for partition in self._batch:
+            self._claims[partition].written = self._claims[partition].next_offset
 
     def go_back(self, link: Link, partition: TopicPartition, offset: int) -> None:
         """The record at `offset` is not written after all."""
@@ -122,21 +130,31 @@ class OffsetLedger:
         self._context.offset({partition: stored.offset})
         return first is not None
 
-    def _watch(self, link: Link) -> None:
+    def _watch(self, link: Link) -> list[TopicPartition]:
+        """Look at the offsets, from when on they must not change. Those that have gone back are given, and reading goes
+        back with them."""
         keys = [self._key(partition) for partition in self._batch]
         answers = link.send([("WATCH", *keys), *(("HMGET", key, "owner", "offset") for key in keys)])
-        for partition, answer in zip(self._batch, answers[1:], strict=True):
+        for answer in answers:
             if isinstance(answer, ResponseError):
                 raise translated(answer, link.address)
-            owner, offset = answer
-            claim = self._claims[partition]
-            if owner is None or int(owner) != claim.owner:
-                del self._claims[partition]
-                raise ConnectError(
-                    f"{partition}: another task has taken it over, or its offset in Redis, {self._key(partition)}, was "
-                    "removed: this one must not write any more"
-                )
-            claim.written = None if offset is None else int(offset)
+        return [p for p, answer in zip(self._batch, answers[1:], strict=True) if self._has_gone_back(p, *answer)]
+
+    def _has_gone_back(self, partition: TopicPartition, owner: bytes | None, offset: bytes | None) -> bool:
+        claim = self._claims[partition]
+        known, found = claim.written, None if offset is None else int(offset)
+        if owner is None or int(owner) != claim.owner or (known is not None and found is None):
+            del self._claims[partition]
+            raise ConnectError(
+                f"{partition}: another task has taken it over, or its offset in Redis, {self._key(partition)}, was "
+                "removed: this one must not write any more"
+            )
+        claim.written = found
+        if known is None or found is None or found >= known:
+            return False
+        log.warning("%s: Redis has lost what was written from %d to %d, which is read again", partition, found, known)
+        self._context.offset({partition: found})
+        return True
 
     def _check_that_they_are_written(self, records: Sequence[SinkRecord], rewound: set[TopicPartition]) -> None:
         """Records come again after an error, or a commit that failed; or they are others, of a log that was made anew

@@ -99,6 +99,8 @@ class TransactionWriter:
         answers = execute(link, commands)
         if answers is None:
             raise RetriableError("the offsets in Redis were changed by someone else, which is looked into")
+        if self._ledger is not None:
+            self._ledger.done()
         failed = batch.judge(answers[: len(batch.commands)], self._deployment)
         if failed is None:
             return

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Annotated, Any
 
 import pytest
 
+from kconnect.bounds import Bounds, set_bounds
 from kconnect.config import Config, ConfigError, ConfigValue, Password, Range, key
 from kconnect.connector import ConnectorTransactionBoundaries, ExactlyOnceSupport
 from kconnect.errors import ConnectError, NotFoundError
@@ -234,6 +235,31 @@ def test_a_sink_must_choose_its_topics_in_one_way(validate: Validate, topics: di
 def test_exactly_once_needs_worker_and_connector(validate: Validate, tree: str, enabled: str, wrong: set[str]) -> None:
     props = SOURCE | {"tree": tree, "exactly.once.support": "required", "transaction.boundary": "connector"}
     assert set(errors(validate(props, exactly_once_source_support=enabled))) == wrong
+
+
+@pytest.fixture
+def bounded() -> Iterator[None]:
+    set_bounds(Bounds.from_props({"egress.allow": "kafka:9092", "file.allowed.paths": "/srv"}))
+    yield
+    set_bounds(Bounds())
+
+
+def test_client_overrides_keep_within_the_workers_bounds(validate: Validate, bounded: None) -> None:
+    reaching_out = {
+        "producer.override.bootstrap.servers": "kafka:9092,elsewhere:9092",
+        "producer.override.ssl.truststore.location": "/elsewhere/trust.jks",
+    }
+    found = errors(validate(SOURCE | reaching_out))
+    assert "egress.allow" in str(found["producer.override.bootstrap.servers"])
+    assert "file.allowed.paths" in str(found["producer.override.ssl.truststore.location"])
+    assert errors(validate(SOURCE | {"producer.override.bootstrap.servers": "kafka:9092"})) == {}
+
+
+@pytest.mark.parametrize(("version", "is_there"), [("[0.1,)", True), ("[9.0,)", False)])
+def test_a_converter_is_used_in_the_version_that_is_asked_for(validate: Validate, version: str, is_there: bool) -> None:
+    name = "value.converter.plugin.version"
+    props = SOURCE | {"value.converter": "JsonConverter", name: version}
+    assert (name in errors(validate(props))) is not is_there
 
 
 def test_the_workers_policy_bounds_client_overrides(validate: Validate) -> None:

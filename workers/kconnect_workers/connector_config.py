@@ -356,6 +356,14 @@ def _matches(regex: str, topic: str) -> bool:
         return False  # the key's own validator tells
 
 
+def idle_keys(props: Mapping[str, Any]) -> list[str]:
+    """The given keys that are taken, and have no effect here (yet)."""
+    return [name for name in _IDLE if name in props]
+
+
+_IDLE = ("config.action.reload",)
+
+
 def unknown_keys(props: Mapping[str, Any], known: Iterable[str]) -> list[str]:
     """One line for each given key that nothing reads, for the log. `known` are the keys that a validation of `props`
     answered with: the connector's, the framework's, and those of the transforms, predicates, converters and clients

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, get_args
 
+from kconnect.bounds import allow_host, allow_path
 from kconnect.config import ConfigDef, ConfigError, ConfigKey, ConfigValue, Type
 from kconnect.connector import Connector, ConnectorTransactionBoundaries, ExactlyOnceSupport
 from kconnect.errors import ConnectError, NotFoundError
@@ -102,7 +103,7 @@ class _Validation:
 
     def run(self) -> None:
         info = self._connector_info()
-        mismatch = self._version_mismatch(info)
+        mismatch = self._version_mismatch("connector.plugin.version", info)
         if mismatch is not None:
             keys = ConfigDef(
                 versioned(key, "connector.class", self.props["connector.class"], info)
@@ -150,8 +151,8 @@ class _Validation:
         except ConfigError as e:
             raise ConfigError(e.reason, key="connector.class", value=name, suggestion=e.suggestion) from e
 
-    def _version_mismatch(self, info: PluginInfo) -> str | None:
-        wanted = self.props.get("connector.plugin.version")
+    def _version_mismatch(self, key: str, info: PluginInfo) -> str | None:
+        wanted = self.props.get(key)
         try:
             if wanted is None or plugin_version.matches(wanted, info.version):
                 return None
@@ -207,6 +208,9 @@ class _Validation:
             info = self.plugins.resolve(kind, chosen.class_name.strip())
         except ConfigError:
             return  # the key's own check tells
+        mismatch = self._version_mismatch(f"{owner}.plugin.version", info)
+        if mismatch is not None:
+            self._refuse(f"{owner}.plugin.version", mismatch)
         try:
             own = plugin_def(self.plugins, info)
         except ConnectError as e:
@@ -225,6 +229,8 @@ class _Validation:
             keys = ConfigDef(_override_key(prefix, name) for name in sorted(given))
             self._take(keys, keys.validate(self.props))
             for name, reason in policy.refused(client, given).items():
+                self._refuse(prefix + name, reason)
+            for name, reason in _out_of_bounds(prefix, given):
                 self._refuse(prefix + name, reason)
             for error in settings.check(given, client):
                 hint = f" ({error.suggestion})" if error.suggestion else ""
@@ -245,6 +251,20 @@ def _prefixed(prefix: str, keys: Iterable[ConfigKey]) -> Iterable[ConfigKey]:
     """`keys` as they are written in a connector's configuration; groups and display names stay the plugin's."""
     for key in keys:
         yield replace(key, name=prefix + key.name, dependents=tuple(prefix + name for name in key.dependents))
+
+
+def _out_of_bounds(prefix: str, given: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    """The client settings that reach what the worker does not let connectors reach, and why."""
+    for name, value in given.items():
+        try:
+            if name.endswith(".location"):
+                allow_path(prefix + name, value)
+            elif name == "bootstrap.servers":
+                for server in value.split(","):
+                    host, _, port = server.strip().rpartition(":")
+                    allow_host(prefix + name, host, int(port) if port.isdecimal() else None)
+        except ConfigError as e:
+            yield name, str(e)
 
 
 _SECRET = ("password", "jaas", "secret", ".key")

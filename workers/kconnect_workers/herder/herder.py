@@ -13,7 +13,7 @@ from kconnect.errors import AlreadyExistsError, ConfigError, ConnectError, NotFo
 from kconnect.plugin import CONNECTORS, PluginInfo
 from kconnect.plugins import Plugins
 from kconnect.redaction import process_redactor
-from kconnect_workers.connector_config import unknown_keys
+from kconnect_workers.connector_config import idle_keys, unknown_keys
 from kconnect_workers.herder.connector_names import named
 from kconnect_workers.herder.entities import (
     ConnectorInfo,
@@ -283,6 +283,8 @@ class Herder:
                 f"the configuration of {props['name'] or 'the connector'} has {len(errors)} error(s):\n{listed}\n"
                 "(PUT /connector-plugins/CLASS/config/validate shows them key by key)"
             )
+        if idle := idle_keys(props):
+            _logger.warning("%s: %s: taken, and of no effect here", props["name"], ", ".join(idle))
         for line in unknown_keys(props, [key.name for key, _ in infos.configs if key is not None]):
             _logger.warning("%s: %s", props["name"], line)
 

@@ -194,12 +194,15 @@ def _facts(server: str) -> dict[str, Any]:
         cluster = client.describe_cluster()
         log_dirs = client.describe_log_dirs()
     partitions = [(t, p) for t in topics_at(admin_client(server), server).values() for p in t.partitions.values()]
-    running = next((note for log_dir in log_dirs if (note := running_broker(Path(log_dir.path)))), None)
+    brokers = [f"{host}:{port}" for host, port in cluster.brokers.values()]
+    notes = (running_broker(Path(log_dir.path)) for log_dir in log_dirs)
+    # A folder of that name on this machine may be another's than the one that has been asked about.
+    running = next((note for note in notes if note is not None and note.bootstrap_servers in brokers), None)
     return {
         "cluster_id": cluster.cluster_id,
         "version": running and running.version,
         "pid": running and running.pid,
-        "brokers": [f"{host}:{port}" for host, port in cluster.brokers.values()],
+        "brokers": brokers,
         "data": [log_dir.path for log_dir in log_dirs],
         "topics": len({topic.topic for topic, _ in partitions}),
         "partitions": len(partitions),

@@ -104,9 +104,6 @@ class SinkRecord(msgspec.Struct, gc=False):
             self.original_offset = self.offset
 
 
-ConnectRecord: TypeAlias = SourceRecord | SinkRecord
-
-
 class RowBatch(msgspec.Struct):
     """Rows of one schema for one topic, as a source's driver gave them: the cheapest thing that `poll` may return.
 

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from kconnect.errors import ConnectError
 from kconnect.schema import (
     BOOLEAN_SCHEMA,
     BYTES_SCHEMA,
@@ -27,6 +26,7 @@ from kconnect.schema import (
 )
 from kconnect_sql.numeric import numeric_schema
 from kconnect_sql.shape import TargetColumn
+from kconnect_sql.writer import unstorable
 
 SqlType = sa.types.TypeEngine[Any]
 KEY_LENGTH = 255
@@ -82,8 +82,5 @@ def target_type(column: TargetColumn) -> SqlType:
         return sa.String(KEY_LENGTH)  # a key of unlimited length is more than most databases allow
     found = _LOGICAL.get(schema.name or "") or _TYPES.get(schema.type)
     if found is None:
-        raise ConnectError(
-            f"the field {column.name} is of type {schema.type.value}, which no column holds: flatten it, or leave it "
-            "out by fields.whitelist"
-        )
+        raise unstorable(column.name, schema)
     return found

@@ -7,7 +7,6 @@ from typing import Final
 
 from psycopg import postgres
 
-from kconnect.errors import ConnectError
 from kconnect.schema import (
     BOOLEAN_SCHEMA,
     BYTES_SCHEMA,
@@ -29,6 +28,7 @@ from kconnect.schema import (
 )
 from kconnect_sql.numeric import numeric_schema
 from kconnect_sql.table import Column
+from kconnect_sql.writer import unstorable
 
 _OID: Final = {name: postgres.types[name].oid for name in (
     "bool", "int2", "int4", "int8", "oid", "float4", "float8", "numeric", "bytea", "date", "time", "timestamp",
@@ -118,10 +118,7 @@ def target_type(name: str, schema: Schema) -> str:
     if found is None and schema.type is Type.ARRAY and schema.value_schema is not None:
         return f"{target_type(name, schema.value_schema)}[]"
     if found is None:
-        raise ConnectError(
-            f"the field {name} is of type {schema.type.value}, which no column holds: flatten it, or leave it out by "
-            "fields.whitelist"
-        )
+        raise unstorable(name, schema)
     return found
 
 

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from typing import Any
 
-from kconnect.errors import ConnectError, DataError
+from kconnect.errors import DataError
 from kconnect.schema import DATE_NAME, DECIMAL_NAME, TIME_NAME, TIMESTAMP_NAME, Schema, Type
 from kconnect_sql.config import ConnectionConfig
 from kconnect_sql.identifiers import Identifiers
@@ -17,6 +17,7 @@ from kconnect_sql.shape import Shape, TargetColumn
 from kconnect_sql.sqlite_connection import connect, refuse
 from kconnect_sql.table import Row, Table
 from kconnect_sql.url import DatabaseUrl
+from kconnect_sql.writer import unstorable
 
 _LOGICAL = {DECIMAL_NAME: "NUMERIC", DATE_NAME: "DATE", TIME_NAME: "TIME", TIMESTAMP_NAME: "TIMESTAMP"}
 _TYPES = {
@@ -129,10 +130,7 @@ class SqliteWriter:
 def _type(name: str, schema: Schema) -> str:
     found = _LOGICAL.get(schema.name or "") or _TYPES.get(schema.type)
     if found is None:
-        raise ConnectError(
-            f"the field {name} is of type {schema.type.value}, which no column holds: flatten it, or leave it out by "
-            "fields.whitelist"
-        )
+        raise unstorable(name, schema)
     return found
 
 

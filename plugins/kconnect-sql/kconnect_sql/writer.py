@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from kconnect.errors import ConnectError
+from kconnect.schema import Schema
 from kconnect_sql.identifiers import Identifiers
 from kconnect_sql.shape import Shape, TargetColumn
 from kconnect_sql.table import Row, Table
@@ -44,3 +46,11 @@ class Writer(Protocol):
     def delete(self, table: Table, shape: Shape, keys: list[Row]) -> None: ...
 
     def close(self) -> None: ...
+
+
+def unstorable(name: str, schema: Schema) -> ConnectError:
+    """What a writer says of a field that no column of its database holds."""
+    return ConnectError(
+        f"the field {name} is of type {schema.type.value}, which no column holds: flatten it, or leave it out by "
+        "fields.whitelist"
+    )

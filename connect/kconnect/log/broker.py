@@ -58,7 +58,7 @@ class Broker:
         self._loop = Loop()
         self._syncer = Syncer(self._loop.call_soon)
         self._reserve = DiskReserve(self._data_dir.path / "reserve", settings.reserve_bytes)
-        self._topics = TopicStore(self._data_dir, self._syncer.mark_dirty, self._reserve)
+        self._topics = TopicStore(self._data_dir, self._syncer.mark_dirty, self._reserve, settings.topic_defaults)
         self._server: Server | None = None
         self._cleaner: Cleaner | None = None
         try:
@@ -100,7 +100,7 @@ class Broker:
                 *FetchApi(topics, loop).apis(),
                 *MetadataApi(topics, admin, self._data_dir.cluster_id).apis(),
                 *OffsetsApi(topics, self._data_dir.path).apis(),
-                *TopicsApi(topics, admin).apis(),
+                *TopicsApi(topics, admin, settings).apis(),
                 *ConfigsApi(topics, admin, settings).apis(),
                 *ProducersApi(producer_ids, transactions).apis(),
                 *TransactionsApi(transactions, coordinator, markers, topics).apis(),

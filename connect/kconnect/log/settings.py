@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from kconnect.log.server import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +29,9 @@ class BrokerSettings:
     group_initial_rebalance_delay: float = 0.0
     group_min_session_timeout: float = 6.0
     group_max_session_timeout: float = 1800.0
+    # Committed offsets of groups without members go when nothing was committed for so long.
+    offsets_retention: float = 7 * 86_400.0
+    offsets_retention_check_interval: float = 600.0
     retention_check_interval: float = 300.0
     checkpoint_interval: float = 60.0
     # A crash makes the next start read what was appended since the last checkpoint: a bound on that.
@@ -35,3 +42,5 @@ class BrokerSettings:
     # Of no counterpart in Kafka: room on the disk that data does not take, so that offsets can be committed when it is
     # full.
     reserve_bytes: int = 8 << 20
+    # Topic configs, by their topic names, for topics that do not say otherwise.
+    topic_defaults: Mapping[str, str] = field(default_factory=dict)

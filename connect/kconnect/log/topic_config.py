@@ -180,10 +180,10 @@ class TopicConfig:
     )
 
     @classmethod
-    def of(cls, overrides: Mapping[str, str]) -> TopicConfig:
-        """The configs with `overrides`. Raises InvalidTopicConfigError."""
+    def of(cls, overrides: Mapping[str, str], defaults: Mapping[str, str] | None = None) -> TopicConfig:
+        """The configs with `overrides`, over the broker's own `defaults`. Raises InvalidTopicConfigError."""
         values = {}
-        for name, text in overrides.items():
+        for name, text in {**(defaults or {}), **overrides}.items():
             if name not in _ATTRIBUTES:
                 raise InvalidTopicConfigError(f"there is no topic config {name}")
             attribute = _ATTRIBUTES[name]
@@ -195,3 +195,30 @@ _ATTRIBUTES: dict[str, str] = {f.metadata["key"].name: f.name for f in fields(To
 
 KEYS: dict[str, ConfigKey] = {f.metadata["key"].name: f.metadata["key"] for f in fields(TopicConfig)}
 """Every topic config by name."""
+
+BROKER_KEYS: dict[str, str] = {
+    "compression.type": "compression.type",
+    "log.cleaner.delete.retention.ms": "delete.retention.ms",
+    "log.cleaner.max.compaction.lag.ms": "max.compaction.lag.ms",
+    "log.cleaner.min.cleanable.ratio": "min.cleanable.dirty.ratio",
+    "log.cleaner.min.compaction.lag.ms": "min.compaction.lag.ms",
+    "log.cleanup.policy": "cleanup.policy",
+    "log.flush.interval.messages": "flush.messages",
+    "log.flush.interval.ms": "flush.ms",
+    "log.index.interval.bytes": "index.interval.bytes",
+    "log.index.size.max.bytes": "segment.index.bytes",
+    "log.message.timestamp.after.max.ms": "message.timestamp.after.max.ms",
+    "log.message.timestamp.before.max.ms": "message.timestamp.before.max.ms",
+    "log.message.timestamp.type": "message.timestamp.type",
+    "log.preallocate": "preallocate",
+    "log.retention.bytes": "retention.bytes",
+    "log.retention.ms": "retention.ms",
+    "log.roll.jitter.ms": "segment.jitter.ms",
+    "log.roll.ms": "segment.ms",
+    "log.segment.bytes": "segment.bytes",
+    "log.segment.delete.delay.ms": "file.delete.delay.ms",
+    "message.max.bytes": "max.message.bytes",
+    "min.insync.replicas": "min.insync.replicas",
+    "unclean.leader.election.enable": "unclean.leader.election.enable",
+}
+"""The topic config for which each broker config gives the default."""

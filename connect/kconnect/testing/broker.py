@@ -24,14 +24,15 @@ class EmbeddedLog:
 
     Its data lies in `data`, or in a temporary folder that goes with it. After `kill` or `stop` it can be
     started again by `restart`, at the same port and with the same data. `launcher` comes before the
-    interpreter in the command, for limits (`prlimit` …) that the broker shall run under. Every method raises
-    RuntimeError, with what the broker said, where it does not do as it should.
+    interpreter in the command, for limits (`prlimit` …) that the broker shall run under; `options` are more of the
+    broker's own. Every method raises RuntimeError, with what the broker said, where it does not do as it should.
     """
 
-    def __init__(self, data: Path | None = None, *, launcher: Sequence[str] = ()) -> None:
+    def __init__(self, data: Path | None = None, *, launcher: Sequence[str] = (), options: Sequence[str] = ()) -> None:
         self._own_data = tempfile.TemporaryDirectory(prefix="kconnect-log-") if data is None else None
         self.data = Path(self._own_data.name) if self._own_data is not None else data or Path()
         self._launcher = tuple(launcher)
+        self._options = tuple(options)
         self._address = "127.0.0.1:0"
         self._process: subprocess.Popen[str] | None = None
         self._stderr: list[str] = []
@@ -61,6 +62,7 @@ class EmbeddedLog:
                 *self._launcher,
                 *(sys.executable, "-m", "kconnect.log"),
                 *("--listeners", f"PLAINTEXT://{self._address}", "--data", str(self.data)),
+                *self._options,
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -13,9 +13,11 @@ from kconnect.log.protocol.api_key import ApiKey
 from kconnect.log.protocol.error_code import ErrorCode
 from kconnect.log.routing import Api
 from kconnect.log.topic_admin import NODE_ID
-from kconnect.log.topic_config import KEYS, ConfigType
+from kconnect.log.topic_config import BROKER_KEYS, KEYS, ConfigType
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kconnect.log.routing import Call
     from kconnect.log.settings import BrokerSettings
     from kconnect.log.storage.topic_store import TopicStore
@@ -46,10 +48,12 @@ class ConfigsApi:
             "default.replication.factor": "1",
             "offsets.topic.num.partitions": str(settings.offsets_topic_partitions),
             "offsets.topic.replication.factor": "1",
-            "message.max.bytes": KEYS["max.message.bytes"].default,
-            "log.cleanup.policy": KEYS["cleanup.policy"].default,
-            "min.insync.replicas": "1",
+            **{
+                name: settings.topic_defaults.get(topic_key, KEYS[topic_key].default)
+                for name, topic_key in BROKER_KEYS.items()
+            },
         }
+        self._topic_defaults = settings.topic_defaults
 
     def apis(self) -> list[Api]:
         return [
@@ -78,6 +82,7 @@ class ConfigsApi:
         if resource.resource_type == _TOPIC:
             return described_entries(
                 find_topic(self._topics, resource.resource_name).overrides,
+                self._topic_defaults,
                 only=only,
                 synonyms=request.include_synonyms,
                 documentation=request.include_documentation,
@@ -129,7 +134,7 @@ class ConfigsApi:
                 topic = find_topic(self._topics, resource.resource_name)
                 overrides = dict(topic.overrides)
                 for change in resource.configs:
-                    _apply(change, overrides)
+                    _apply(change, overrides, self._topic_defaults)
                 self._admin.configure(topic, overrides, validate_only=request.validate_only)
             except RequestError as e:
                 answer.error_code, answer.error_message = e.code, e.message
@@ -144,8 +149,10 @@ def _refuse_other_than_topic(resource_type: int) -> None:
         )
 
 
-def _apply(change: requests.IncrementalAlterConfigs.AlterableConfig, overrides: dict[str, str]) -> None:
-    """Make one change to `overrides`. Raises RequestError."""
+def _apply(
+    change: requests.IncrementalAlterConfigs.AlterableConfig, overrides: dict[str, str], defaults: Mapping[str, str]
+) -> None:
+    """Make one change to `overrides`; lists grow from `defaults`. Raises RequestError."""
     name, value = change.name, change.value
     if change.config_operation == Operation.DELETE:
         overrides.pop(name, None)
@@ -158,7 +165,7 @@ def _apply(change: requests.IncrementalAlterConfigs.AlterableConfig, overrides: 
     key = KEYS.get(name)
     if key is None or key.type is not ConfigType.LIST:
         raise RequestError(ErrorCode.INVALID_CONFIG, f"{name} is not a list: nothing can be appended or taken away")
-    present = [item for item in overrides.get(name, key.default).split(",") if item]
+    present = [item for item in overrides.get(name, defaults.get(name, key.default)).split(",") if item]
     items = [item.strip() for item in value.split(",") if item.strip()]
     if change.config_operation == Operation.APPEND:
         present += [item for item in items if item not in present]

@@ -15,6 +15,7 @@ from kconnect.log.routing import Api
 
 if TYPE_CHECKING:
     from kconnect.log.routing import Call
+    from kconnect.log.settings import BrokerSettings
     from kconnect.log.storage.topic_store import TopicStore
     from kconnect.log.topic_admin import TopicAdmin
 
@@ -24,9 +25,10 @@ _HIGH_WATERMARK = -1
 class TopicsApi:
     """Topics and partitions as administrators see them."""
 
-    def __init__(self, topics: TopicStore, admin: TopicAdmin) -> None:
+    def __init__(self, topics: TopicStore, admin: TopicAdmin, settings: BrokerSettings) -> None:
         self._topics = topics
         self._admin = admin
+        self._defaults = settings.topic_defaults
 
     def apis(self) -> list[Api]:
         return [
@@ -65,7 +67,10 @@ class TopicsApi:
             validate_only=validate_only,
         )
         result = responses.CreateTopics.CreatableTopicResult(
-            name=wanted.name, num_partitions=partitions, replication_factor=1, configs=created_entries(configs)
+            name=wanted.name,
+            num_partitions=partitions,
+            replication_factor=1,
+            configs=created_entries(configs, self._defaults),
         )
         if topic is not None:
             result.topic_id = topic.topic_id

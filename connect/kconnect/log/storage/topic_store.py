@@ -17,7 +17,7 @@ from kconnect.log.storage.topic import Topic
 from kconnect.log.topic_config import TopicConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from kconnect.log.storage.data_dir import DataDir
@@ -31,7 +31,11 @@ class TopicStore:
     """The topics by name and by id. Belongs to the thread of the loop."""
 
     def __init__(
-        self, data_dir: DataDir, on_dirty: Callable[[Partition], None], reserve: DiskReserve | None = None
+        self,
+        data_dir: DataDir,
+        on_dirty: Callable[[Partition], None],
+        reserve: DiskReserve | None = None,
+        defaults: Mapping[str, str] | None = None,
     ) -> None:
         self.by_name: dict[str, Topic] = {}
         self.by_id: dict[bytes, Topic] = {}
@@ -39,6 +43,7 @@ class TopicStore:
         self._catalog = Catalog(data_dir.path / "catalog")
         self._on_dirty = on_dirty
         self._reserve = reserve
+        self._defaults = defaults or {}
         self._is_open = False
 
     def open(self) -> None:
@@ -84,7 +89,7 @@ class TopicStore:
             return 0
 
     def _enter(self, entry: TopicEntry) -> Topic:
-        config = TopicConfig.of(entry.configs)
+        config = TopicConfig.of(entry.configs, self._defaults)
         topic = Topic(entry.name, entry.topic_id, config, dict(entry.configs))
         for index in range(entry.partitions):
             folder = self._folder(entry.name, index)
@@ -113,7 +118,7 @@ class TopicStore:
 
         The name must have been checked. Raises InvalidTopicConfigError, OSError (nothing is created then).
         """
-        TopicConfig.of(overrides)
+        TopicConfig.of(overrides, self._defaults)
         topic_id = secrets.token_bytes(16)
         self._make_folders(name, topic_id, range(partitions))
         entry = TopicEntry(name=name, topic_id=topic_id, partitions=partitions, configs=overrides)
@@ -136,7 +141,7 @@ class TopicStore:
 
     def configure(self, topic: Topic, overrides: dict[str, str]) -> None:
         """Replace the configs of `topic`. Raises InvalidTopicConfigError, OSError."""
-        config = TopicConfig.of(overrides)
+        config = TopicConfig.of(overrides, self._defaults)
         self._catalog.put(self._entry(topic, configs=overrides))
         topic.overrides, topic.config = overrides, config
         for partition in topic.partitions:

@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from kconnect.testing.broker import EmbeddedLog
+from services.processes import poll_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class Cluster:
         name = unique("topic")
         topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config)
         self.admin.create_topics([topic])[name].result(30)
+        # A broker's metadata follows a moment behind its answer.
+        assert poll_until(lambda: name in self.admin.list_topics(timeout=30).topics, timeout=30)
         return name
 
 

@@ -160,8 +160,8 @@ class JsonConverter(Converter, HeaderConverter):
     def _envelope_deserializer(self) -> Deserializer:
         """Remembers the last record's bytes up to its payload: as long as records begin with them, they have the
         same schema, and only the payload is read."""
-        prefix: bytes = b"\x00"
-        prefix_size = 1
+        prefix = b""
+        prefix_size = 0
         schema: Schema | None = None
         decode: Decode = self._decoder(None)
 
@@ -169,7 +169,7 @@ class JsonConverter(Converter, HeaderConverter):
             nonlocal prefix, prefix_size, schema, decode
             if data is None:
                 return SchemaAndValue(None, None)
-            if data.startswith(prefix) and data[-1] == 125:
+            if prefix and data.startswith(prefix) and data[-1] == 125:
                 try:
                     return SchemaAndValue(schema, decode(memoryview(data)[prefix_size:-1]))
                 except DataError:
@@ -185,21 +185,21 @@ class JsonConverter(Converter, HeaderConverter):
         """For data with its schema: all of it has to begin with the same bytes up to the payload."""
         if not self._schemas_enable or self._given_schema is not None:
             return None
-        prefix, schema, decode = b"\x00", None, None
+        prefix, schema, decode = b"", None, None
 
         def deserialize(data: Sequence[bytes | None]) -> Columns | None:
             nonlocal prefix, schema, decode
             first = data[0] if data else None
             if first is None:
                 return None
-            if not first.startswith(prefix):
+            if not prefix or not first.startswith(prefix):
                 try:
                     read, prefix = self._read_envelope(first)
                 except DataError:
                     return None
                 schema = read.schema
                 decode = self._column_decoder(schema)
-            if schema is None or decode is None:
+            if not prefix or schema is None or decode is None:
                 return None
             size = len(prefix)
             payloads = [each[size:-1] for each in data if each and each.startswith(prefix) and each[-1] == 125]
@@ -209,12 +209,12 @@ class JsonConverter(Converter, HeaderConverter):
         return deserialize
 
     def _read_envelope(self, data: bytes) -> tuple[SchemaAndValue, bytes]:
-        """The record, and its bytes up to the payload where they have the usual form."""
+        """The record, and its bytes up to the payload where they have the usual form; none where not."""
         try:
             envelope = _decode_envelope(data)
             written, payload = bytes(envelope.schema), bytes(envelope.payload)
         except (ValueError, RecursionError):
-            return self._read_odd_envelope(data), b"\x00"
+            return self._read_odd_envelope(data), b""
         schema = self._schema(written)
         return SchemaAndValue(schema, self._decoder(schema)(payload)), PREFIX + written + MIDDLE
 

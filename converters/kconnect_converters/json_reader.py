@@ -23,7 +23,7 @@ from kconnect.schema import DATE_NAME, DECIMAL_NAME, TIME_NAME, TIMESTAMP_NAME, 
 from kconnect_converters.json_shape import INTEGER_BITS, PRIMITIVES, place
 
 Decode = Callable[[bytes | memoryview], Any]
-DecodeColumns = Callable[[Iterable[bytes]], "tuple[Sequence[Any], ...] | None"]
+DecodeColumns = Callable[[Iterable[bytes]], tuple[Sequence[Any], ...] | None]
 Finish = Callable[[Any], Any]
 
 DIGITS_MAX: Final = 4300

@@ -170,6 +170,21 @@ def test_data_that_is_not_like_its_neighbours_is_left_alone(other: bytes | None,
     assert deserialize([order(2), order(3)]) == Columns(ORDER, ((2, 3), (None, None)))
 
 
+def test_what_follows_an_envelope_of_unusual_form_is_read_by_its_own() -> None:
+    """UTF-16, say, is JSON too; what comes next can have nothing in common with it."""
+    odd = order(1).decode().encode("utf-16")
+    _, _, payload = order(1)[:-1].partition(b',"payload":')
+    converter = JsonConverter()
+    deserialize, deserialize_columns = converter.deserializer("t"), converter.column_deserializer("t")
+    assert deserialize_columns is not None
+    assert deserialize(odd, None) == (ORDER, {"id": 1, "note": None})
+    assert deserialize_columns([odd]) is None
+    for bare in (payload + b"}", b"\x00" + payload + b"}"):
+        assert deserialize_columns([bare]) is None
+        with pytest.raises(DataError):
+            deserialize(bare, None)
+
+
 @pytest.mark.parametrize("payload", ["7", '"x"', "[1]", "null"])
 def test_values_that_are_no_structs_are_left_alone(payload: str) -> None:
     assert columns_of(JsonConverter(), [b'{"schema":{"type":"int32"},"payload":%b}' % payload.encode()]) is None

@@ -1,4 +1,4 @@
-"""What takes a configuration of a class of its own: connectors, tasks, transforms, predicates."""
+"""What takes a configuration of a class of its own: connectors, tasks, converters, transforms, predicates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kconnect.config import Config, ConfigDef
 
 
 class Configured:
-    """The configuration class is the type argument of a subclass: `class Cast(Transform[CastConfig])`."""
+    """A generic contract takes the class as its type argument: `class Cast(Transform[CastConfig])`."""
 
     config_class: ClassVar[type[Config]] = Config
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 from kconnect.columnar import Columns
-from kconnect.config import Config, ConfigDef
+from kconnect.configured import Configured
 from kconnect.record import SchemaAndValue, Value
 from kconnect.schema import Schema
 
@@ -18,18 +18,12 @@ Deserializer: TypeAlias = Callable[[bytes | None, RawHeaders | None], SchemaAndV
 ColumnDeserializer: TypeAlias = Callable[[Sequence[bytes | None]], Columns | None]
 
 
-class Converter(ABC):
+class Converter(Configured, ABC):
     """Turns keys or values into bytes and back. Raises DataError for data that it cannot convert.
 
     Used by one thread. `serializer` and `deserializer` exist for speed: the framework asks for one per topic
     and schema and calls it for every record, so that what depends on the schema alone is worked out once.
     """
-
-    config_class: ClassVar[type[Config]] = Config
-
-    @classmethod
-    def config_def(cls) -> ConfigDef:
-        return cls.config_class.config_def
 
     def configure(self, props: Mapping[str, Any], *, is_key: bool = False) -> None:
         """`props` are this converter's own settings, without the `key.converter.` or `value.converter.` prefix."""
@@ -62,14 +56,8 @@ class Converter(ABC):
         """Release connections. May be called twice."""
 
 
-class HeaderConverter(ABC):
+class HeaderConverter(Configured, ABC):
     """Turns header values into bytes and back."""
-
-    config_class: ClassVar[type[Config]] = Config
-
-    @classmethod
-    def config_def(cls) -> ConfigDef:
-        return cls.config_class.config_def
 
     def configure(self, props: Mapping[str, Any], *, is_key: bool = False) -> None:
         """`props` are this converter's own settings, without the `header.converter.` prefix."""

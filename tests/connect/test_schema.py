@@ -228,4 +228,5 @@ def test_lookalikes_are_refused(schema: Schema, value: Any) -> None:
     ],
 )
 def test_values_that_fit_pass(schema: Schema, value: Any) -> None:
+    """Without an error, that is."""
     validate_value(schema, value)

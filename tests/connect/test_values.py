@@ -41,7 +41,9 @@ def test_any_text_can_be_parsed(text: str) -> None:
 
 @given(st.text(alphabet='[]{}:,"\\ 1-na.tru', max_size=30))
 def test_any_heap_of_delimiters_can_be_parsed(text: str) -> None:
-    parse_string(text)
+    parsed = parse_string(text)
+
+    assert (parsed.schema is None) == (parsed.value is None)
 
 
 @pytest.mark.parametrize("text", ["[" * 5000, '{"a":' * 5000, "[" * 400 + "]" * 399])

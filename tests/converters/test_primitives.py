@@ -115,7 +115,9 @@ def test_bytes_of_another_length_are_refused(converter: Any, data: bytes) -> Non
 
 @given(st.binary(max_size=40))
 def test_any_header_can_be_read(data: bytes) -> None:
-    SimpleHeaderConverter().to_connect_header("t", "key", data)
+    header = SimpleHeaderConverter().to_connect_header("t", "key", data)
+
+    assert (header.schema is None) == (header.value is None)
 
 
 def test_headers_find_their_type_again() -> None:

@@ -22,6 +22,7 @@ from kconnect.log.api.transactions import TransactionsApi
 from kconnect.log.clock import SteadyClock
 from kconnect.log.coordinators.coordinator import GroupCoordinator
 from kconnect.log.coordinators.end_markers import EndMarkers
+from kconnect.log.coordinators.offsets_expiry import OffsetsExpiry
 from kconnect.log.coordinators.offsets_log import OffsetsLog
 from kconnect.log.coordinators.transaction_coordinator import TransactionCoordinator
 from kconnect.log.coordinators.transaction_log import TransactionLog
@@ -84,6 +85,7 @@ class Broker:
         coordinator.load()
         clock = SteadyClock()
         Housekeeping(loop, topics, syncer, settings, clock, self._reserve).start()
+        OffsetsExpiry(loop, coordinator, settings, clock).start()
         self._cleaner = Cleaner(loop, topics, syncer, settings, clock)
         self._cleaner.start()
         markers = EndMarkers(topics, coordinator)

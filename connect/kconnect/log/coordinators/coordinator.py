@@ -44,6 +44,7 @@ class GroupCoordinator:
         self.groups: dict[str, Group] = {}
         self._offsets = CommittedOffsets()
         self._restored: dict[str, GroupMetadataValue] = {}
+        self._active_at: dict[str, int] = {}
         self._timers: dict[str, tuple[float, Timer]] = {}
         self._loop = loop
         self._log = log
@@ -65,8 +66,10 @@ class GroupCoordinator:
         """Take up what was kept; offsets of a producer (-1: none) are pending until its transaction ends."""
         if isinstance(entry, GroupRecord):
             self._restored.pop(entry.group_id, None)
+            self._active_at.pop(entry.group_id, None)
             if entry.state is not None:
                 self._restored[entry.group_id] = entry.state
+                self._active_at[entry.group_id] = entry.state.current_state_timestamp
             return
         partition = entry.topic, entry.partition
         if entry.committed is None:
@@ -101,7 +104,8 @@ class GroupCoordinator:
         self._schedule(group)
 
     def _keep(self, group: Group) -> None:
-        entry = group_key(group.group_id), group_value(group, time.time_ns() // 1_000_000)
+        now = self._active_at[group.group_id] = time.time_ns() // 1_000_000
+        entry = group_key(group.group_id), group_value(group, now)
         try:
             self._log.append(group.group_id, [entry], lambda _: None)
         except RequestError as e:
@@ -173,6 +177,14 @@ class GroupCoordinator:
         """The offsets of a group, none of an unknown one."""
         return self._offsets.of(group_id)
 
+    def has_offsets(self, group_id: str) -> bool:
+        """Whether a group has offsets, pending ones too."""
+        return bool(self._offsets.partitions_of(group_id))
+
+    def active_at(self, group_id: str) -> int:
+        """When the state of a group last changed, in milliseconds since 1970; -1 where it never had members."""
+        return self._active_at.get(group_id, -1)
+
     def is_unstable(self, group_id: str, partition: TopicPartition) -> bool:
         """Whether a transaction that is not decided yet has an offset of a group for `partition`."""
         return self._offsets.is_pending(group_id, partition)
@@ -209,6 +221,7 @@ class GroupCoordinator:
         entries = [*_tombstones(group_id, partitions), (group_key(group_id), None)]
         self._append(group_id, entries, lambda offset: done(_error(offset)))
         del self.groups[group_id]
+        self._active_at.pop(group_id, None)
         self._offsets.forget(group_id, partitions)
         _, timer = self._timers.pop(group_id, (None, None))
         if timer is not None:

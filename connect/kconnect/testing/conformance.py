@@ -11,6 +11,7 @@ pytest is needed, and only here: the extra `testing`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import threading
@@ -20,12 +21,14 @@ from typing import Any, ClassVar
 import pytest
 
 from kconnect.connector import Connector
+from kconnect.errors import ConnectError, RetriableError
 from kconnect.plugin import CONNECTORS
 from kconnect.plugins import Plugins
-from kconnect.record import SinkRecord, SourceRecord
+from kconnect.record import SinkRecord, SourceRecord, TopicPartition
 from kconnect.schema import validate_value
 from kconnect.sink import SinkConnector
 from kconnect.source import SourceConnector
+from kconnect.testing.deadline import Deadline
 from kconnect.testing.sinks import SinkTaskHarness
 from kconnect.testing.sources import SourceTaskHarness
 
@@ -74,6 +77,19 @@ class ConnectorConformance:
                 without = {name: value for name, value in props.items() if name != key.name}
                 assert key.name in validation_errors(self.connector_class, without)
 
+    def test_a_key_that_it_does_not_know_harms_nothing(self, props: dict[str, str]) -> None:
+        assert validation_errors(self.connector_class, props | {"no.such.key": "x"}) == {}
+
+    def test_values_that_cannot_be_read_are_refused_by_key(self, props: dict[str, str]) -> None:
+        for key in self.connector_class.config_def().keys.values():
+            if key.type.name in ("BOOLEAN", "INT", "SHORT", "LONG", "DOUBLE"):
+                assert key.name in validation_errors(self.connector_class, props | {key.name: "neither"})
+
+    def test_validation_changes_nothing(self, props: dict[str, str]) -> None:
+        before = dict(props)
+        self.connector_class().validate(props)
+        assert props == before
+
     def test_passwords_are_not_shown(self, props: dict[str, str]) -> None:
         names = [key.name for key in self.connector_class.config_def().keys.values() if key.type.name == "PASSWORD"]
         config = self.connector_class.config_class.parse(props | dict.fromkeys(names, "tops3cret"))
@@ -89,6 +105,8 @@ class SourceConformance(ConnectorConformance):
     connector_class: ClassVar[type[SourceConnector[Any]]]
     record_count: ClassVar[int] = 3
     """How many records the first task finds, at least."""
+    keeps_offsets: ClassVar[bool] = True
+    """Whether it goes on by offsets; all that there is comes anew otherwise."""
 
     def test_task_configs_are_no_more_than_asked_for(self, props: dict[str, str]) -> None:
         with SourceTaskHarness(self.connector_class, props) as run:
@@ -115,17 +133,59 @@ class SourceConformance(ConnectorConformance):
         with SourceTaskHarness(self.connector_class, props, offsets=run.offsets) as again:
             assert _values(again.poll_until(len(first)))[: self.record_count] == _values(first)[: self.record_count]
 
+    def test_what_a_task_had_that_ended_without_a_word_comes_again(self, props: dict[str, str]) -> None:
+        with SourceTaskHarness(self.connector_class, props) as killed:
+            first = _values(killed.poll_until(self.record_count))
+            with SourceTaskHarness(self.connector_class, props, offsets=killed.offsets) as again:
+                found = _values(again.poll_until(len(first)))
+        missing = [value for value in first if value not in found]
+        assert not missing, f"lost with the task: {missing}"
+
     def test_goes_on_after_any_committed_record_without_a_gap(self, props: dict[str, str]) -> None:
         with SourceTaskHarness(self.connector_class, props) as run:
             first = run.poll_until(self.record_count)
         stored = first[0]
-        if stored.source_partition is None or stored.source_offset is None:
-            pytest.skip("this configuration keeps no offsets")
+        if not self.keeps_offsets:
+            assert stored.source_offset is None
+            return
+        assert stored.source_partition is not None
+        assert stored.source_offset is not None
         run.offsets.store(stored.source_partition, stored.source_offset)
         with SourceTaskHarness(self.connector_class, props, offsets=run.offsets) as again:
             rest = _values(again.poll_until(len(first) - 1))
         missing = [value for value in _values(first)[1:] if value not in rest]
         assert not missing, f"lost after {dict(stored.source_offset)}: {missing}"
+
+    def test_tasks_together_find_what_one_finds(self, props: dict[str, str]) -> None:
+        with SourceTaskHarness(self.connector_class, props, max_tasks=3) as first, contextlib.ExitStack() as stack:
+            runs = [first]
+            for number in range(1, len(first.task_configs)):
+                run = SourceTaskHarness(self.connector_class, props, offsets=first.offsets, task=number, max_tasks=3)
+                runs.append(stack.enter_context(run))
+            deadline = Deadline(STOP_SECONDS)
+            found = 0
+            while found < self.record_count:
+                deadline.check(f"{found} of {self.record_count} records from {len(runs)} tasks")
+                found += sum(len(run.poll()) for run in runs)
+
+    def test_commits_with_nothing_new_do_nothing(self, props: dict[str, str]) -> None:
+        with SourceTaskHarness(self.connector_class, props) as run:
+            run.commit()
+            run.poll_until(self.record_count)
+            run.commit()
+            run.commit()
+
+    def test_offsets_that_it_stored_itself_may_be_set_and_reset(self, props: dict[str, str]) -> None:
+        with SourceTaskHarness(self.connector_class, props) as run:
+            records = run.poll_until(self.record_count)
+            run.commit()
+        for offset in (records[0].source_offset, None):
+            offsets = {
+                frozenset(record.source_partition.items()): offset
+                for record in records[:1]
+                if record.source_partition is not None
+            }
+            self.connector_class().alter_offsets(props, offsets)
 
     def test_stop_interrupts_a_poll(self, props: dict[str, str]) -> None:
         with SourceTaskHarness(self.connector_class, props) as run:
@@ -158,6 +218,10 @@ class SinkConformance(ConnectorConformance):
         """How many of them the outside system has."""
         raise NotImplementedError("a suite gives its connector's `written`")
 
+    def writes_once(self, props: dict[str, str]) -> bool:
+        """Whether records that are put again change nothing."""
+        return False
+
     def test_what_is_put_and_committed_is_there(self, props: dict[str, str]) -> None:
         with SinkTaskHarness(self.connector_class, props) as run:
             records = self.records(run)
@@ -178,11 +242,60 @@ class SinkConformance(ConnectorConformance):
             run.put(self.records(run))
             assert all(offset <= run.next_offset for offset in run.commit().values())
 
+    def test_what_was_put_and_not_committed_may_be_put_again(self, props: dict[str, str]) -> None:
+        """By another task, after the first ended without a word."""
+        with SinkTaskHarness(self.connector_class, props) as killed:
+            killed.put(self.records(killed))
+            with SinkTaskHarness(self.connector_class, props) as run:
+                records = self.records(run)
+                run.put(records)
+                run.commit()
+        written = self.written(props)
+        assert written == len(records) if self.writes_once(props) else written >= len(records)
+
+    def test_partitions_may_go_and_come_back(self, props: dict[str, str]) -> None:
+        with SinkTaskHarness(self.connector_class, props) as run:
+            partitions = sorted(run.context.partitions)
+            run.put([])
+            run.commit()
+            run.task.close(partitions)
+            run.task.open(partitions)
+            run.put(self.records(run))
+            run.commit()
+            assert self.written(props) == run.next_offset
+
+    def test_offsets_may_be_set_and_reset(self, props: dict[str, str]) -> None:
+        for offset in (0, 1, None):
+            self.connector_class().alter_offsets(props, {TopicPartition("orders", 0): offset})
+
     def test_a_task_may_be_stopped_twice(self, props: dict[str, str]) -> None:
         with SinkTaskHarness(self.connector_class, props) as run:
             run.put(self.records(run))
         run.task.stop()
         self.connector_class.task().stop()
+
+
+class ReportingSinkConformance(SinkConformance):
+    """Of sinks that report single bad records."""
+
+    def bad_record(self, run: SinkTaskHarness) -> SinkRecord:
+        """One that the configuration cannot take, by `run.record`."""
+        raise NotImplementedError("a suite gives its connector's `bad_record`")
+
+    def test_a_bad_record_is_reported_alone_and_named(self, props: dict[str, str]) -> None:
+        with SinkTaskHarness(self.connector_class, props, reporting=True) as run:
+            good = list(self.records(run))
+            bad = self.bad_record(run)
+            run.put([*good[:1], bad, *good[1:]])
+            run.commit()
+            [(record, error)] = run.context.reports
+            assert (record, self.written(props)) == (bad, len(good))
+            assert f"{bad.topic}-{bad.partition}@{bad.offset}" in str(error)
+
+    def test_a_bad_record_that_nobody_wants_to_hear_of_fails_the_task(self, props: dict[str, str]) -> None:
+        with SinkTaskHarness(self.connector_class, props) as run, pytest.raises(ConnectError) as failed:
+            run.put([self.bad_record(run)])
+        assert not isinstance(failed.value, RetriableError)
 
 
 def _values(records: Sequence[SourceRecord]) -> list[Any]:

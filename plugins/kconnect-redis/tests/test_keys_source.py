@@ -25,6 +25,7 @@ def by_key(records: list[SourceRecord]) -> dict[str, dict[str, Any]]:
 
 class TestRedisKeysSource(SourceConformance):
     connector_class = RedisKeysSource
+    keeps_offsets = False
 
     @pytest.fixture(params=["LIVE", "SCAN"])
     def props(self, request: pytest.FixtureRequest, redis: Redis, redis_url: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from redis import Redis
 
 from kconnect import ConnectError, DataError, Header, SchemaBuilder, SinkRecord, TopicPartition
 from kconnect.schema import INT64_SCHEMA, STRING_SCHEMA
-from kconnect.testing.conformance import SinkConformance, validation_errors
+from kconnect.testing.conformance import ReportingSinkConformance, validation_errors
 from kconnect.testing.sinks import SinkTaskHarness
 from kconnect_redis.sink import RedisSink
 
@@ -26,7 +26,7 @@ def sink(url: str, type: str, *, reporting: bool = False, **more: str) -> SinkTa
 MODES = {"plain": {}, "multiexec": {"redis.multiexec": "true"}, "exactly once": {"redis.exactly.once": "true"}}
 
 
-class TestRedisSink(SinkConformance):
+class TestRedisSink(ReportingSinkConformance):
     connector_class = RedisSink
 
     @pytest.fixture(params=MODES)
@@ -37,8 +37,14 @@ class TestRedisSink(SinkConformance):
     def records(self, run: SinkTaskHarness) -> Sequence[SinkRecord]:
         return [run.record({"id": n, "name": "x"}, ORDER) for n in range(3)]
 
+    def bad_record(self, run: SinkTaskHarness) -> SinkRecord:
+        return run.record("no struct")
+
     def written(self, props: dict[str, str]) -> int:
         return self.redis.xlen("orders")
+
+    def writes_once(self, props: dict[str, str]) -> bool:
+        return "redis.exactly.once" in props
 
 
 def test_a_string_per_record(redis: Redis, redis_url: str) -> None:

@@ -73,7 +73,10 @@ class TestSqlSink(SinkConformance):
     @pytest.fixture(params=["insert", "upsert"])
     def props(self, request: pytest.FixtureRequest, database: Database) -> dict[str, str]:
         self.database = database
-        return props_of(database, insert_mode=request.param, **BY_VALUE)
+        return props_of(database, insert_mode=request.param, **(BY_VALUE if request.param == "upsert" else {}))
+
+    def writes_once(self, props: dict[str, str]) -> bool:
+        return props["insert.mode"] == "upsert"
 
     def records(self, run: SinkTaskHarness) -> Sequence[SinkRecord]:
         return [order(run, number, "x") for number in range(3)]

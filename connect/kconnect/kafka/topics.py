@@ -28,8 +28,11 @@ class PartitionDescription:
 
     @property
     def records(self) -> int:
-        """Offsets between start and end: with compaction or transactions, records are fewer."""
-        return (self.log_end_offset or 0) - (self.log_start_offset or 0)
+        """Offsets between start and end, 0 where they are not known: with compaction or transactions, records are
+        fewer."""
+        if self.log_start_offset is None or self.log_end_offset is None:
+            return 0
+        return max(0, self.log_end_offset - self.log_start_offset)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

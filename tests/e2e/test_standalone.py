@@ -171,6 +171,7 @@ def test_what_is_in_the_way_is_one_line_and_an_exit_code(
     said = [line for line in process.output().splitlines() if line.startswith("kconnect standalone: ")]
     assert len(said) == 1
     assert any(part in process.output() for part in complaint.replace("{taken}", port).split("|"))
+    assert "ready:" not in process.output()
 
 
 def test_a_data_folder_has_one_worker_at_a_time(tmp_path: Path) -> None:

@@ -101,6 +101,10 @@ def test_a_connector_without_tasks_says_why_until_it_has_some(worker: RunningWor
     assert "did you mean orders?" in reason()
     assert worker.states("shop") == ["RUNNING"]
     assert "connector shop has no tasks: table.whitelist names order" in worker.process.output()
+    ask(worker, "PUT", "/connectors/shop/pause")
+    assert poll_until(lambda: worker.states("shop") == ["PAUSED"], timeout=SECONDS)
+    ask(worker, "PUT", "/connectors/shop/resume")
+    assert poll_until(lambda: "no tasks" in reason(), timeout=SECONDS), "it is told again"
     with closing(sqlite3.connect(file)) as database, database:
         database.execute('CREATE TABLE "order" (id INTEGER PRIMARY KEY)')
     assert poll_until(lambda: worker.states("shop") == ["RUNNING", "RUNNING"], timeout=SECONDS)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
-from kconnect.log.broker import Broker
-from kconnect.log.listener import Listener
 from kconnect.log.protocol.batch import batches
 from kconnect.log.protocol.error_code import ErrorCode
 from kconnect.log.protocol.records import Record, build_batch, read_records
@@ -21,24 +18,10 @@ from kconnect.log.storage.checkpoint import read_offsets
 from kconnect.log.storage.partition import Partition
 from kconnect.testing.deadline import Deadline
 from kconnect.testing.raw_client import RawClient, batch_of
+from services.brokers import serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@contextmanager
-def serving(data: Path, settings: BrokerSettings) -> Iterator[str]:
-    """A running broker; gives its address."""
-    broker = Broker(Listener.parse("PLAINTEXT://127.0.0.1:0"), data, settings)
-    thread = threading.Thread(target=broker.run)
-    thread.start()
-    try:
-        yield str(broker.endpoint)
-    finally:
-        broker.stop()
-        thread.join(30)
-        broker.close()
 
 
 def test_checkpoints_follow_the_bytes(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ class RunningKafka:
 
 @contextmanager
 def running_kafka(folder: Path, *, heap: tuple[str, ...] = _TEST_HEAP) -> Iterator[RunningKafka]:
-    """Serve on two free ports, with everything under `folder`, until the block ends.
+    """Serve on two free ports, with everything under `folder`, until the block ends; what is there already is kept.
 
     Raises ServiceError when it does not start.
     """
@@ -36,7 +36,8 @@ def running_kafka(folder: Path, *, heap: tuple[str, ...] = _TEST_HEAP) -> Iterat
     data = folder / "data"
     config = folder / "server.properties"
     config.write_text(_properties(data, client_port, controller_port))
-    _format_storage(config)
+    if not (data / "meta.properties").exists():
+        _format_storage(config)
     command = java_command("kafka.Kafka", str(config), options=(*heap, *SERVER_OPTIONS), log_level="INFO")
     with ServiceProcess("Apache Kafka", command, log=folder / "server.log") as process:
         process.wait_until(lambda: "Kafka Server started" in process.output(), timeout=120)

@@ -6,11 +6,13 @@ import os
 import subprocess
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
+from kconnect.log.protocol import requests
+from kconnect.log.protocol.api_key import ApiKey
 from kconnect.log.protocol.error_code import ErrorCode
 from kconnect.log.repair import repair
 from kconnect.testing.broker import EmbeddedLog
@@ -185,6 +187,41 @@ def test_damage_below_the_synced_point_takes_the_partition_offline(
         assert again.produce(batch_of(b"c")).base_offset == 2
         assert values_of(again.fetch(0)) == ([b"a" * 100] if damage == "truncated" else [b"c"])
         assert values_of(again.fetch(1)) == [b"c"]
+
+
+def metadata_of(client: RawClient, topic: str) -> Any:
+    wanted = requests.Metadata(topics=[requests.Metadata.Topic(name=topic)])
+    return client.call(ApiKey.METADATA, 12, wanted).topics[0].partitions[0]
+
+
+def test_a_partition_that_cannot_be_read_is_offline_and_the_rest_serves_on(
+    broker: EmbeddedLog, client: RawClient
+) -> None:
+    client.create_topic()
+    client.create_topic("sound")
+    client.produce(batch_of(b"a"))
+    broker.stop()
+    file = broker.data / "t-0" / f"{0:020d}.log"
+    file.rename(file.with_suffix(".away"))
+    file.mkdir()
+    broker.start()
+    with RawClient(broker.bootstrap_servers) as again:
+        assert again.produce(batch_of(b"s"), topic="sound").error_code == ErrorCode.NONE
+        assert again.produce(batch_of(b"b")).error_code == ErrorCode.KAFKA_STORAGE_ERROR
+        offline, sound = metadata_of(again, "t"), metadata_of(again, "sound")
+        assert (offline.error_code, offline.leader_id, offline.offline_replicas) == (
+            ErrorCode.LEADER_NOT_AVAILABLE,
+            -1,
+            [1],
+        )
+        assert (sound.error_code, sound.leader_id, sound.offline_replicas) == (ErrorCode.NONE, 1, [])
+    broker.stop()
+    assert str(file) in broker.stderr
+    file.rmdir()
+    file.with_suffix(".away").rename(file)
+    broker.start()
+    with RawClient(broker.bootstrap_servers) as again:
+        assert values_of(again.fetch(0)) == [b"a"]
 
 
 def test_a_flipped_bit_in_old_records_is_reported_by_the_client_and_hides_nothing_else(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import struct
@@ -41,6 +42,7 @@ _MAX_RELATIVE_OFFSET = 0x7FFFFFFF
 _TRANSACTIONAL, _CONTROL = int(Attribute.TRANSACTIONAL), int(Attribute.CONTROL)
 _NEVER = 0x7FFFFFFFFFFFFFFF
 _TELL_AGAIN_SECONDS = 60.0
+_OUT_OF_FILES = (errno.EMFILE, errno.ENFILE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -123,10 +125,10 @@ class Partition:
         self.configure(config)
 
     def open(self, *, recovery_point: int, log_start_offset: int, clean: bool, least_epoch: int = 0) -> int:
-        """Recover the files; returns how many bytes of a torn end were cut. Raises OSError.
+        """Recover the files; returns how many bytes of a torn end were cut. Raises OSError when out of descriptors.
 
-        Damage below the recovery point puts the partition offline. After a crash (`clean` is false) a new
-        leader epoch begins, `least_epoch` or a later one.
+        Damage below the recovery point, and files that cannot be read, put the partition offline. After a crash
+        (`clean` is false) a new leader epoch begins, `least_epoch` or a later one.
         """
         self.recovery_point, self.log_start_offset = recovery_point, log_start_offset
         try:
@@ -141,6 +143,13 @@ class Partition:
                 f"{e}. The partition {self.folder.name} stays offline: restore the file from a backup, or stop the "
                 f"broker and give up what is damaged by `kconnect broker repair "
                 f"--data {self.folder.parent} {self.folder.name}`"
+            )
+            return 0
+        except OSError as e:
+            if e.errno in _OUT_OF_FILES:
+                raise
+            self.take_offline(
+                f"The partition {self.folder.name} stays offline: {e}; see to it, then start the broker again"
             )
             return 0
         self.segments, self.producers = recovered.segments, recovered.producers

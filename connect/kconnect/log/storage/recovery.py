@@ -40,7 +40,7 @@ class Recovered:
 def recover(folder: Path, *, recovery_point: int, log_start_offset: int, index_interval: int) -> Recovered:
     """Open the partition in `folder`, of which all offsets below `recovery_point` were synced.
 
-    Raises CorruptLogError where something below `recovery_point` is damaged (nothing is changed then), and
+    Raises CorruptLogError where something below `recovery_point` is damaged (no record is touched then), and
     OSError.
     """
     segment_files.settle(folder, _end_offset_of)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 log = logging.getLogger(__name__)
 
@@ -14,6 +15,13 @@ class TextDecoder:
         self._charset = charset
         self._place = place
         self._told = False
+
+    def all(self, data: Sequence[bytes]) -> list[str]:
+        charset = self._charset
+        try:
+            return [each.decode(charset) for each in data]
+        except UnicodeDecodeError:
+            return [self(each) for each in data]
 
     def __call__(self, data: bytes) -> str:
         try:

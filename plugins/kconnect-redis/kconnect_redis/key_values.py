@@ -137,10 +137,11 @@ class KeyValues:
         return struct
 
     def _list(self, value: Sequence[bytes]) -> list[str]:
-        return [self.text(item) for item in value]
+        return self.text.all(value)
 
     def _map(self, value: Sequence[bytes]) -> dict[str, str]:
-        return {self.text(name): self.text(item) for name, item in zip(value[::2], value[1::2], strict=True)}
+        texts = iter(self.text.all(value))
+        return dict(zip(texts, texts, strict=True))
 
     def _zset(self, key: str, value: Sequence[bytes]) -> dict[Any, Any]:
         pairs = [(self.text(member), float(score)) for member, score in zip(value[::2], value[1::2], strict=True)]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from redis.exceptions import ResponseError
 
@@ -20,8 +19,7 @@ OFFSET: Final = "offset"
 _ID = re.compile(r"\d+-\d+")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """`fields` are names and values in turn; None: it was deleted from the stream after it was delivered."""
 
     id: str

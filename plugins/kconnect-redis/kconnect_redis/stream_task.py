@@ -67,9 +67,8 @@ class RedisStreamSourceTask(SourceTask[RedisStreamSourceConfig]):
                 log.warning("%s; it is made anew", error)
                 self._there = False
             except RetriableError:
-                self._recovering = (
-                    "0-0" if self._at_least_once else None
-                )  # an answer may be lost, and its entries pending
+                # An answer may be lost: then its entries are pending.
+                self._recovering = "0-0" if self._at_least_once else None
                 raise
             return None
 
@@ -156,22 +155,13 @@ class RedisStreamSourceTask(SourceTask[RedisStreamSourceConfig]):
         return [entry for entry in entries if entry.fields is not None]
 
     def _records(self, entries: Sequence[Entry]) -> list[SourceRecord]:
-        text, stream = self._text, self._config.stream
+        texts, stream, topic = self._text.all, self._config.stream, self._topic
         records = []
-        for entry in entries:
-            fields = [text(field) for field in entry.fields or ()]
-            body = dict(zip(fields[::2], fields[1::2], strict=True))
-            records.append(
-                SourceRecord(
-                    PARTITION,
-                    {OFFSET: entry.id},
-                    self._topic,
-                    key_schema=STRING_SCHEMA,
-                    key=entry.id,
-                    value_schema=VALUE_SCHEMA,
-                    value={"id": entry.id, "body": body, "stream": stream},
-                )
-            )
+        for entry_id, data in entries:
+            fields = iter(texts(data or ()))
+            value = {"id": entry_id, "body": dict(zip(fields, fields, strict=True)), "stream": stream}
+            offset = {OFFSET: entry_id}
+            records.append(SourceRecord(PARTITION, offset, topic, None, STRING_SCHEMA, entry_id, VALUE_SCHEMA, value))
         if self._at_least_once:
             self._unstored.extend(entry.id for entry in entries)
         return records

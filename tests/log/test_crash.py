@@ -107,6 +107,60 @@ def test_nothing_acknowledged_is_lost_or_doubled_by_kills_under_load(broker: Emb
     assert set(load.acknowledged) <= set(values)
 
 
+def test_kills_while_it_compacts_lose_no_last_value(tmp_path: Path) -> None:
+    options = ["--override", "log.cleaner.backoff.ms=10"]
+    with EmbeddedLog(tmp_path / "data", options=options) as broker:
+        with RawClient(broker.bootstrap_servers) as client:
+            client.create_topic(
+                cleanup_policy="compact",
+                segment_bytes="20000",
+                min_cleanable_dirty_ratio="0.01",
+                file_delete_delay_ms="0",
+            )
+        producer = Producer(
+            {"bootstrap.servers": broker.bootstrap_servers, "enable.idempotence": True, "batch.num.messages": 20}
+        )
+        failures: list[KafkaError] = []
+        number = 0
+        for round_ in range(6):
+            deadline = Deadline(60)
+            while broker.stderr.count(": compacted ") < 2 or number < 3000 * (round_ + 1):
+                deadline.check("nothing is compacted")
+                producer.produce(
+                    "t",
+                    key=b"%d" % (number % 50),
+                    value=b"%d" % number,
+                    on_delivery=lambda error, _: failures.append(error) if error else None,
+                )
+                number += 1
+                producer.poll(0 if number % 100 else 0.01)
+            broker.kill()
+            broker.start()
+        assert producer.flush(60) == 0
+        assert failures == []
+        rows = list(rows_from(broker, "t"))
+        assert [offset for offset, _, _ in rows] == sorted({offset for offset, _, _ in rows})
+        assert {key: value for _, key, value in rows} == {
+            b"%d" % (n % 50): b"%d" % n for n in range(number - 50, number)
+        }
+        assert len(rows) < number
+
+
+def rows_from(log: EmbeddedLog, topic: str) -> Iterator[tuple[int, bytes, bytes]]:
+    """(offset, key, value) of every record, to the end."""
+    source = Consumer({"bootstrap.servers": log.bootstrap_servers, "group.id": "reader", "enable.partition.eof": True})
+    source.assign([TopicPartition(topic, 0, 0)])
+    deadline = Deadline(60)
+    while True:
+        deadline.check("the end does not come")
+        message = source.poll(1)
+        if message is not None and message.error() is not None:
+            source.close()
+            return
+        if message is not None:
+            yield message.offset() or 0, message.key() or b"", message.value() or b""
+
+
 def test_a_torn_end_is_cut_and_the_log_goes_on(broker: EmbeddedLog, client: RawClient) -> None:
     client.create_topic()
     client.produce(batch_of(b"a"))

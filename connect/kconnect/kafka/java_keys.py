@@ -6,7 +6,19 @@ from collections.abc import Mapping
 
 from kconnect.errors import ConfigError
 from kconnect.kafka import sasl, tls
-from kconnect.kafka.rules import Props, Rule, boolean, choice, handled, number, part_of, refused, same, to
+from kconnect.kafka.rules import (
+    Props,
+    Rule,
+    boolean,
+    choice,
+    handled,
+    handled_number,
+    number,
+    part_of,
+    refused,
+    same,
+    to,
+)
 
 _JAVA_CLASS = "it names a Java class, and there is no Java here"
 _CONVERTERS = "converters do this"
@@ -219,7 +231,7 @@ CONSUMER: Mapping[str, Rule] = {
     "key.deserializer": handled(_CONVERTERS),
     "max.partition.fetch.bytes": number(low=1, high=1_000_000_000),
     "max.poll.interval.ms": number(low=1, high=86_400_000),
-    "max.poll.records": handled("the task's loop takes that many at a time"),
+    "max.poll.records": handled_number("a sink task takes at most that many at a time", low=1),
     "partition.assignment.strategy": Rule(translate=_assignors),
     "session.timeout.ms": number(low=1, high=3_600_000),
     "share.acknowledgement.mode": refused("share groups are not used", unless="implicit"),

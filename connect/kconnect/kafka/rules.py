@@ -74,6 +74,21 @@ def handled(note: str) -> Rule:
     return Rule(translate=lambda key, value, props: {}, note=note)
 
 
+def handled_number(note: str, *, low: int) -> Rule:
+    """kconnect itself goes by this whole number, of at least `low`."""
+
+    def translate(key: str, value: str, props: Props) -> dict[str, str]:
+        try:
+            given = int(value)
+        except ValueError:
+            raise ConfigError("not a whole number", key=key, value=value) from None
+        if given < low:
+            raise ConfigError(f"must be at least {low}", key=key, value=value)
+        return {}
+
+    return Rule(translate=translate, note=note)
+
+
 def part_of(key: str) -> Rule:
     """Read together with another setting."""
     return handled(f"read together with {key}")

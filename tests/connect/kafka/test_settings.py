@@ -148,6 +148,8 @@ def test_librdkafkas_name_wins_over_javas() -> None:
         ("producer", "fetch.wait.max.ms", "500", "a setting of the consumer"),
         ("producer", "acks", "banana", "all, -1, 0, 1"),
         ("consumer", "check.crcs", "yes", "true, false"),
+        ("consumer", "max.poll.records", "many", "whole number"),
+        ("consumer", "max.poll.records", "0", "at least 1"),
         ("admin", "security.protocol", "TLS", "sasl_ssl"),
         ("consumer", "auto.offset.reset", "by_duration:PT1H", "earliest, latest"),
         (

@@ -298,6 +298,19 @@ def test_what_is_read_is_put_once_and_no_empty_put_comes_behind_it(
     assert calls[calls.index("flush") - 1] == "put"
 
 
+def test_no_more_are_put_at_a_time_than_max_poll_records(
+    environment: MakeEnvironment, topic: str, written: Path
+) -> None:
+    async def scenario() -> None:
+        async with environment() as env:
+            await collect(env, topic, written, consumer__override__max__poll__records="3", retry__at="9")
+            await eventually(lambda: 9 in puts(written))
+
+    run(scenario())
+    assert len(journal(written, "retry")[0]["offsets"]) <= 3
+    assert puts(written) == list(range(10))
+
+
 def test_topics_are_matched_as_they_come(
     environment: MakeEnvironment, statuses: Statuses, kafka: Kafka, topic: str, written: Path
 ) -> None:

@@ -46,6 +46,8 @@ clients_log = logging.getLogger("kconnect.kafka")
 # queue is full looks again after a second by default: a quick task would wait for most of it.
 _PRODUCER_DEFAULTS = {"buffer.memory": str(32 * 1024 * 1024)}
 _CONSUMER_DEFAULTS = {"queued.max.messages.kbytes": str(16 * 1024), "fetch.queue.backoff.ms": "10"}
+_MAX_POLL_RECORDS = 500
+_LARGEST_POLL = 1_000_000  # what librdkafka gives at a time
 
 
 class WorkerTask(Protocol):
@@ -155,6 +157,7 @@ class TaskAssembly:
             consumer=consumer,
             group_id=props["group.id"],
             cooperative="cooperative" in props.get("partition.assignment.strategy", "").lower(),
+            max_poll_records=min(int(props.get("max.poll.records", _MAX_POLL_RECORDS)), _LARGEST_POLL),
             subscription=ListedTopics(config.topics) if config.topics else MatchingTopics(config.topics_regex),
             decoder=decoder,
             errors=errors,

@@ -17,7 +17,6 @@ from kconnect_workers.tasks.offset_committer import OffsetCommitter
 
 log = logging.getLogger(__name__)
 
-_MAX_RECORDS = 500
 _COMMITTED_TIMEOUT_S = 10.0
 _LAG_INTERVAL_S = 1.0
 _PASSED_OVER = {KafkaError._PARTITION_EOF}
@@ -49,9 +48,16 @@ class SinkConsumer:
     """Belongs to the task's thread. What the listener raises comes out of the call in which it was told."""
 
     def __init__(
-        self, consumer: Consumer, listener: RebalanceListener, *, cooperative: bool, commit_timeout_s: float
+        self,
+        consumer: Consumer,
+        listener: RebalanceListener,
+        *,
+        cooperative: bool,
+        max_poll_records: int,
+        commit_timeout_s: float,
     ) -> None:
         self._consumer = consumer
+        self._max_poll_records = max_poll_records
         self._committer = OffsetCommitter(consumer, commit_timeout_s)
         self._listener = listener
         self._cooperative = cooperative
@@ -78,12 +84,12 @@ class SinkConsumer:
         return list(self._consumer.list_topics(timeout=timeout_s).topics)
 
     def poll(self, timeout_s: float) -> list[ConsumedMessage]:
-        """Wait up to `timeout_s` seconds for one message, and take those that are there with it. Messages of
-        partitions that went in the meantime are left out."""
+        """Wait up to `timeout_s` seconds for one message, and take those that are there with it, `max_poll_records` at
+        most. Messages of partitions that went in the meantime are left out."""
         rebalances = self._rebalances
         messages = self._consumer.consume(1, timeout_s)
-        if messages:
-            messages += self._consumer.consume(_MAX_RECORDS - 1, 0)
+        if messages and self._max_poll_records > 1:
+            messages += self._consumer.consume(self._max_poll_records - 1, 0)
         self._raise_from_callback()
         good: list[Any] = [message for message in messages if message.error() is None]
         if len(good) < len(messages):

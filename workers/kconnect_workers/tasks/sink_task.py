@@ -70,6 +70,7 @@ class WorkerSinkTask:
         consumer: Consumer,
         group_id: str,
         cooperative: bool,
+        max_poll_records: int,
         subscription: Subscription,
         decoder: RecordDecoder,
         errors: ErrorHandler,
@@ -84,7 +85,13 @@ class WorkerSinkTask:
         self._id = id
         self._task = task
         self._control = control
-        self._consumer = SinkConsumer(consumer, self, cooperative=cooperative, commit_timeout_s=commit_timeout_s)
+        self._consumer = SinkConsumer(
+            consumer,
+            self,
+            cooperative=cooperative,
+            max_poll_records=max_poll_records,
+            commit_timeout_s=commit_timeout_s,
+        )
         self._subscription = subscription
         self._decoder = decoder
         self._errors = errors

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from redis.exceptions import ResponseError
@@ -10,8 +10,11 @@ from redis.exceptions import ResponseError
 from kconnect import DataError, SinkRecord, TopicPartition
 from kconnect_redis.commands import RecordCommands
 from kconnect_redis.deployment import Deployment, KeyedCommand
+from kconnect_redis.link import Argument
 
 Refusal = tuple[SinkRecord, DataError]
+Report = Callable[[SinkRecord, DataError], None]
+"""Told of a record that cannot be written. Raises ConnectError where that is not tolerated."""
 
 
 class Batch:
@@ -31,18 +34,27 @@ class Batch:
                 self.commands.append((key, command))
                 self._records.append(record)
 
-    def judge(self, answers: Sequence[Any], deployment: Deployment) -> tuple[SinkRecord, Exception] | None:
-        """Note which records were refused, up to the first command that failed for another reason than its record: that
-        record, and the reason."""
+    def judge(self, answers: Sequence[Any], deployment: Deployment) -> tuple[list[SinkRecord], Exception] | None:
+        """Note which records were refused, up to the first command that failed for another reason than its record: the
+        records from there on, and the reason."""
         for number, answer in enumerate(answers):
             if isinstance(answer, ResponseError):
                 error = deployment.failure(answer)
                 record = self._records[number]
                 if not isinstance(error, DataError):
-                    return record, error
+                    return self._records[number:], error
                 if not any(refused is record for refused, _ in self.refused):
                     self.refuse(record, error)
         return None
+
+    def refuse_key(self, key: Argument, error: DataError) -> None:
+        """Leave out what would be written to `key`."""
+        kept = [n for n, (each, _) in enumerate(self.commands) if each != key]
+        gone = {id(self._records[n]): self._records[n] for n, (each, _) in enumerate(self.commands) if each == key}
+        self.commands = [self.commands[n] for n in kept]
+        self._records = [self._records[n] for n in kept]
+        for record in gone.values():
+            self.refuse(record, error)
 
     def refuse(self, record: SinkRecord, error: DataError) -> None:
         self.refused.append((record, DataError(f"{where(record)}: {error}")))

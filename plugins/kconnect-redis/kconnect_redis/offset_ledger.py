@@ -91,10 +91,12 @@ class OffsetLedger:
         for partition in self._batch:
             self._claims[partition].written = self._claims[partition].next_offset
 
-    def go_back(self, link: Link, partition: TopicPartition, offset: int) -> None:
-        """The record at `offset` is not written after all."""
-        link.call("HSET", self._key(partition), "offset", offset)
-        self._claims[partition].written = offset
+    def go_back(self, link: Link, records: Sequence[SinkRecord]) -> None:
+        """These are not written after all."""
+        for record in reversed(records):  # the first of each partition is what stays
+            partition = partition_of(record)
+            link.call("HSET", self._key(partition), "offset", record.original_offset)
+            self._claims[partition].written = record.original_offset
 
     def give_up(self, partitions: Iterable[TopicPartition]) -> None:
         for partition in partitions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from kconnect import ConnectError, RetriableError, SinkConnector, SinkRecord, SinkTask, TopicPartition
+from kconnect import ConnectError, DataError, RetriableError, SinkConnector, SinkRecord, SinkTask, TopicPartition
 from kconnect_redis.commands import RecordCommands
 from kconnect_redis.config import RedisSinkConfig
 from kconnect_redis.deployment import Deployment, deployment_of
@@ -28,11 +28,7 @@ class RedisSinkTask(SinkTask[RedisSinkConfig]):
 
     def put(self, records: Sequence[SinkRecord]) -> None:
         self._check_once()
-        reporter = self.context.errant_record_reporter
-        for record, error in self._writer.write(records):
-            if reporter is None:
-                raise error
-            reporter.report(record, error)
+        self._writer.write(records, self._report)
 
     def close(self, partitions: Sequence[TopicPartition]) -> None:
         self._writer.close(partitions)
@@ -40,6 +36,12 @@ class RedisSinkTask(SinkTask[RedisSinkConfig]):
     def stop(self) -> None:
         if hasattr(self, "_redis"):
             self._redis.close()
+
+    def _report(self, record: SinkRecord, error: DataError) -> None:
+        reporter = self.context.errant_record_reporter
+        if reporter is None:
+            raise error
+        reporter.report(record, error)
 
     def _writer_for(self, config: RedisSinkConfig) -> Writer:
         commands = RecordCommands(config)

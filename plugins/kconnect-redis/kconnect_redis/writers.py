@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
-from kconnect import RetriableError, SinkRecord, TopicPartition
-from kconnect_redis.batch import Batch, Refusal, partition_of
+from redis.exceptions import ResponseError
+
+from kconnect import ConnectError, DataError, RetriableError, SinkRecord, TopicPartition
+from kconnect_redis.batch import Batch, Refusal, Report, partition_of
 from kconnect_redis.commands import RecordCommands
 from kconnect_redis.config import RedisSinkConfig
 from kconnect_redis.deployment import Deployment
-from kconnect_redis.link import Command, Link
+from kconnect_redis.link import Link
 from kconnect_redis.offset_ledger import OffsetLedger
 from kconnect_redis.transaction import execute
 
@@ -18,9 +20,9 @@ from kconnect_redis.transaction import execute
 class Writer(Protocol):
     """Belongs to the task's thread."""
 
-    def write(self, records: Sequence[SinkRecord]) -> list[Refusal]:
-        """Records that Redis refused; all others are written when this returns. After a RetriableError the same
-        records may be given again. Any other error concerns all of them."""
+    def write(self, records: Sequence[SinkRecord], report: Report) -> None:
+        """When this returns, every record is written or reported. After a RetriableError the same records may be given
+        again."""
         ...
 
     def close(self, partitions: Iterable[TopicPartition]) -> None:
@@ -39,18 +41,20 @@ class PlainWriter:
         """Of a batch that failed in the middle: up to which offsets its beginning is written."""
         self._refused: list[Refusal] = []
 
-    def write(self, records: Sequence[SinkRecord]) -> list[Refusal]:
+    def write(self, records: Sequence[SinkRecord], report: Report) -> None:
         left = [r for r in records if r.original_offset > self._written.get(partition_of(r), -1)]
         batch = Batch(left, self._commands)
         if batch.commands:
             failed = batch.judge(self._deployment.send(batch.commands), self._deployment)
             if failed is not None:
-                self._keep_beginning(left, failed[0], batch)
-                raise failed[1]
+                unwritten, error = failed
+                self._keep_beginning(left, unwritten[0], batch)
+                raise error
             self._replicas.wait(self._deployment)
         refused, self._refused = self._refused + batch.refused, []
         self._written.clear()
-        return refused
+        for record, error in refused:
+            report(record, error)
 
     def close(self, partitions: Iterable[TopicPartition]) -> None:
         for partition in partitions:
@@ -63,7 +67,11 @@ class PlainWriter:
 
 
 class TransactionWriter:
-    """What is put at once in one MULTI/EXEC; with a ledger, exactly once."""
+    """What is put at once in one MULTI/EXEC; with a ledger, exactly once.
+
+    A transaction is not undone when Redis refuses one of its commands. So what can be found out before is, and where a
+    refusal is not tolerated, the offset goes back to its record: nothing is passed over when the task starts again.
+    """
 
     def __init__(
         self, config: RedisSinkConfig, deployment: Deployment, commands: RecordCommands, ledger: OffsetLedger | None
@@ -72,42 +80,73 @@ class TransactionWriter:
         self._commands = commands
         self._replicas = Replicas(config)
         self._ledger = ledger
-        self._refused: list[Refusal] = []
-        """Of a batch that is written, and whose replicas are waited for."""
+        self._type = _TYPES.get(config.kind)
+        self._reported: set[tuple[TopicPartition, int]] = set()
+        """Of a batch that may be given again."""
 
-    def write(self, records: Sequence[SinkRecord]) -> list[Refusal]:
+    def write(self, records: Sequence[SinkRecord], report: Report) -> None:
         [link] = self._deployment.links()
         if self._ledger is not None:
             records = self._ledger.begin(link, records)
         batch = Batch(records, self._commands)
-        data = [command for _, command in batch.commands]
-        offsets = [] if self._ledger is None else self._ledger.commands()
-        if data or offsets:
-            self._execute(link, batch, [*data, *offsets])
-        if self._ledger is not None:
-            self._refused += batch.refused
+        self._refuse_other_types(link, batch)
+        for refusal in batch.refused:
+            self._report_once(refusal, report)
+        self._execute(link, batch, report)
         self._replicas.wait(self._deployment)
-        refused = batch.refused if self._ledger is None else self._refused
-        self._refused = []
-        return refused
+        self._reported.clear()
 
     def close(self, partitions: Iterable[TopicPartition]) -> None:
+        self._reported.clear()
         if self._ledger is not None:
             self._ledger.give_up(partitions)
 
-    def _execute(self, link: Link, batch: Batch, commands: Sequence[Command]) -> None:
-        answers = execute(link, commands)
+    def _refuse_other_types(self, link: Link, batch: Batch) -> None:
+        """Where records are added to one key, it is looked at before. Keys of their own may be written again."""
+        keys = list(dict.fromkeys(key for key, _ in batch.commands)) if self._type else []
+        for key, answer in zip(keys, link.send([("TYPE", key) for key in keys]), strict=True):
+            if isinstance(answer, ResponseError):
+                raise link.failure(answer)
+            if answer.decode() not in ("none", self._type):
+                batch.refuse_key(key, DataError(f"WRONGTYPE: the key {key!r} is a {answer.decode()}, no {self._type}"))
+
+    def _report_once(self, refusal: Refusal, report: Report) -> None:
+        record, error = refusal
+        place = (partition_of(record), record.original_offset)
+        if place not in self._reported:
+            report(record, error)
+            self._reported.add(place)
+
+    def _execute(self, link: Link, batch: Batch, report: Report) -> None:
+        data = [command for _, command in batch.commands]
+        offsets = [] if self._ledger is None else self._ledger.commands()
+        if not data and not offsets:
+            return
+        answers = execute(link, [*data, *offsets])
         if answers is None:
             raise RetriableError("the offsets in Redis were changed by someone else, which is looked into")
         if self._ledger is not None:
             self._ledger.done()
-        failed = batch.judge(answers[: len(batch.commands)], self._deployment)
-        if failed is None:
-            return
-        record, error = failed
-        if self._ledger is not None:  # they passed a record that is not written: better twice than never
-            self._ledger.go_back(link, partition_of(record), record.original_offset)
-        raise error
+        known = len(batch.refused)
+        failed = batch.judge(answers[: len(data)], self._deployment)
+        for number, refusal in enumerate(batch.refused[known:], known):
+            try:
+                self._report_once(refusal, report)
+            except ConnectError:
+                self._go_back(link, [record for record, _ in batch.refused[number:]])
+                raise
+        if failed is not None:
+            unwritten, error = failed
+            self._go_back(link, unwritten)
+            raise error
+
+    def _go_back(self, link: Link, records: Sequence[SinkRecord]) -> None:
+        if self._ledger is not None:
+            self._ledger.go_back(link, records)
+
+
+_TYPES: Final = {"STREAM": "stream", "LIST": "list", "SET": "set", "ZSET": "zset", "TIMESERIES": "TSDB-TYPE"}
+"""What TYPE says of the keys that records are added to."""
 
 
 class Replicas:

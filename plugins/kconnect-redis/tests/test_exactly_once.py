@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from kconnect import ConnectError, PartitionLog, RetriableError, TopicPartition
+from kconnect import ConnectError, DataError, PartitionLog, RetriableError, TopicPartition
 from kconnect.testing.sinks import SinkTaskHarness
 from kconnect_redis.offset_ledger import ledger_key
 from kconnect_redis.sink import RedisSink
@@ -176,6 +176,61 @@ def test_partitions_that_come_back_are_taken_anew(redis: Redis, redis_url: str) 
             put(other, 1)
         put(run, 2)
     assert numbers(redis) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("type", ["STREAM", "HASH"])
+def test_a_refused_record_that_nobody_takes_stops_the_task_at_every_start_and_nothing_passes_it(
+    redis: Redis, redis_url: str, type: str
+) -> None:
+    blocked = "orders" if type == "STREAM" else "orders:1"
+    redis.set(blocked, "of another type")
+    more = {"type": type, "keyspace": "orders"}
+    for _ in range(2):
+        with sink(redis_url, **more) as run:
+            run.next_offset = 1
+            records = [run.record({"n": n}, key=n) for n in (1, 2)]
+            with pytest.raises(DataError, match=r"orders-0@1: .*WRONGTYPE"):
+                run.put(records)
+        assert redis.hget(KEY, "offset") in (None, "1")
+    redis.delete(blocked)
+    with sink(redis_url, **more) as run:
+        run.next_offset = 1
+        run.put([run.record({"n": n}, key=n) for n in (1, 2)])
+    if type == "STREAM":
+        assert numbers(redis) == [1, 2]
+    else:
+        assert [redis.hget(f"orders:{n}", "n") for n in (1, 2)] == ["1", "2"]
+
+
+def test_where_one_key_is_refused_nothing_is_written_to_others_at_every_start(redis: Redis, redis_url: str) -> None:
+    redis.set("orders", "no stream")
+    for _ in range(2):
+        with sink(redis_url) as run:
+            records = [run.record({"n": 0}), run.record({"n": 1})]
+            records[1].topic = "others"  # as a transform may have it
+            with pytest.raises(DataError, match=r"orders-0@0: .*WRONGTYPE"):
+                run.put(records)
+    redis.delete("orders")
+    with sink(redis_url) as run:
+        run.put(records)
+    assert (redis.xlen("orders"), redis.xlen("others")) == (1, 1)
+
+
+@pytest.mark.needs("redis-server")
+def test_a_bad_record_is_reported_once_however_often_its_batch_is_put() -> None:
+    with running_redis("--maxmemory-policy", "noeviction") as server, redis_client(server.url) as client:
+        props = {"name": "test", "redis.uri": server.url, "redis.exactly.once": "true", "redis.type": "STREAM"}
+        with SinkTaskHarness(RedisSink, props, reporting=True) as run:
+            run.put([])
+            client.config_set("maxmemory", "1")
+            records = [run.record({"n": 0}), run.record("no struct")]
+            for _ in range(3):
+                with pytest.raises(RetriableError):
+                    run.put(records)
+            client.config_set("maxmemory", "0")
+            run.put(records)
+            assert [record.offset for record, _ in run.context.reports] == [1]
+            assert (numbers(client), client.hget(KEY, "offset")) == ([0], "2")
 
 
 @pytest.fixture

@@ -165,8 +165,8 @@ class CompactionModel(RuleBasedStateMachine):
         while clean(self.partition, self.now, map_bytes):
             pass
 
-    @rule(forgetful=st.booleans())
-    def restart(self, forgetful: bool) -> None:
+    @rule(forgetful=st.booleans(), synced=st.floats(0, 1))
+    def restart(self, forgetful: bool, synced: float) -> None:
         """The helper files may be gone: everything has to be in the log."""
         first_dirty, ends = self.partition.first_dirty_offset, self.partition.log_end_offset
         self.partition.save_helpers()
@@ -175,7 +175,7 @@ class CompactionModel(RuleBasedStateMachine):
             for pattern in ("*.index", "*.timeindex", "*.txnindex", "*.snapshot"):
                 for path in self.folder.glob(pattern):
                     path.unlink()
-        self.partition = open_partition(self.folder, first_dirty)
+        self.partition = open_partition(self.folder, first_dirty, recovery_point=int(synced * ends))
         assert self.partition.log_end_offset == ends
 
     @invariant()

@@ -121,7 +121,12 @@ class TopicsApi:
     ) -> responses.DeleteRecords.PartitionResult:
         answer = responses.DeleteRecords.PartitionResult(partition_index=wanted.partition_index, low_watermark=-1)
         try:
-            partition = partition_of(find_topic(self._topics, topic), wanted.partition_index)
+            found = find_topic(self._topics, topic)
+            if found.is_internal:
+                raise RequestError(ErrorCode.INVALID_TOPIC_EXCEPTION)
+            if "delete" not in found.config.cleanup_policy:
+                raise RequestError(ErrorCode.POLICY_VIOLATION)
+            partition = partition_of(found, wanted.partition_index)
             offset = partition.high_watermark if wanted.offset == _HIGH_WATERMARK else wanted.offset
             answer.low_watermark = partition.truncate_front(offset)
             self._topics.write_log_starts()

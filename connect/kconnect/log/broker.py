@@ -105,7 +105,7 @@ class Broker:
                 *TopicsApi(topics, admin, settings).apis(),
                 *ConfigsApi(topics, admin, settings).apis(),
                 *ProducersApi(producer_ids, transactions).apis(),
-                *TransactionsApi(transactions, coordinator, markers, topics).apis(),
+                *TransactionsApi(transactions, coordinator, markers, topics, syncer).apis(),
                 *TransactionAdminApi(transactions, topics, clock).apis(),
                 *AclsApi().apis(),
                 *GroupsApi(coordinator, settings).apis(),

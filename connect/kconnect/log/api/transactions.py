@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kconnect.log.coordinators.end_markers import EndMarkers
     from kconnect.log.coordinators.transaction_coordinator import TransactionCoordinator
     from kconnect.log.routing import Call
+    from kconnect.log.storage.syncer import Syncer
     from kconnect.log.storage.topic_store import TopicStore
 
 _BATCHED_SINCE = 4
@@ -35,12 +36,18 @@ class TransactionsApi:
     """
 
     def __init__(
-        self, coordinator: TransactionCoordinator, groups: GroupCoordinator, markers: EndMarkers, topics: TopicStore
+        self,
+        coordinator: TransactionCoordinator,
+        groups: GroupCoordinator,
+        markers: EndMarkers,
+        topics: TopicStore,
+        syncer: Syncer,
     ) -> None:
         self._coordinator = coordinator
         self._groups = groups
         self._markers = markers
         self._topics = topics
+        self._syncer = syncer
 
     def apis(self) -> list[Api]:
         return [
@@ -149,9 +156,10 @@ class TransactionsApi:
             ),
         )
 
-    def write_markers(self, request: requests.WriteTxnMarkers, _: Call) -> responses.WriteTxnMarkers:
+    def write_markers(self, request: requests.WriteTxnMarkers, call: Call) -> None:
         """End transactions past their coordinator, as administrators do with one that hangs."""
-        return responses.WriteTxnMarkers(markers=[self._write_marker(marker) for marker in request.markers])
+        response = responses.WriteTxnMarkers(markers=[self._write_marker(marker) for marker in request.markers])
+        self._syncer.sync(lambda: call.answer(response))
 
     def _write_marker(
         self, marker: requests.WriteTxnMarkers.WritableTxnMarker

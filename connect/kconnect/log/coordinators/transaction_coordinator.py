@@ -87,6 +87,7 @@ class TransactionCoordinator:
             _LOG.error("transactions that are open stay so: %s", e)
         else:
             self._abort_unknown(topics)
+            self._syncer.sync(lambda: None)
 
     def _abort_unknown(self, topics: TopicStore) -> None:
         """Abort what is open in partitions and of what nothing is kept: by a power loss, or it came by a copy."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from redis import exceptions as theirs
-from redis.cluster import ClusterNode, RedisCluster
+from redis.crc import key_slot
 
-from kconnect import RetriableError
+from kconnect import ConnectError, DataError, RetriableError
 from kconnect_redis.address import Address
 from kconnect_redis.config import ConnectionConfig
 from kconnect_redis.failures import translated
-from kconnect_redis.link import Argument, Command, Link, connection_settings, tls_settings
+from kconnect_redis.link import Argument, Command, Link
 
 KeyedCommand: TypeAlias = tuple[Argument, Command]
 """A command, behind the key that it is about."""
@@ -67,21 +68,25 @@ class SingleServer:
 
 
 class ClusterDeployment:
-    """redis-py finds out which node has what; a command that finds it moved is for the caller to try again."""
+    """Asks any node that is known which one has which slots. A command that finds its key moved is for the caller to
+    try again."""
 
     def __init__(self, config: ConnectionConfig) -> None:
         self._config = config
         self._address = config.address
-        config.allow(self._address)
-        self._tls = tls_settings(config) if self._address.tls else {}
-        self._cluster: Any = None
-        self._links: dict[str, Link] = {}
+        self._links: dict[Address, Link] = {self._address: Link(config, self._address)}
+        self._slots: list[_Slots] = []
 
     def link_of(self, key: Argument) -> Link:
-        return self._link_to(self._known().get_node_from_key(key))
+        slots = self._known()
+        slot = key_slot(key if isinstance(key, bytes) else str(key).encode())
+        found = slots[bisect_right(slots, slot, key=lambda each: each.first) - 1]
+        if not found.first <= slot <= found.last:
+            raise RetriableError(f"the Redis Cluster at {self._address} has no node for the slot {slot} of {key!r}")
+        return self._link_to(found.address)
 
     def links(self) -> list[Link]:
-        return [self._link_to(node) for node in self._known().get_primaries()]
+        return [self._link_to(address) for address in dict.fromkeys(each.address for each in self._known())]
 
     def send(self, commands: Sequence[KeyedCommand]) -> list[Any]:
         shares: dict[Link, list[int]] = {}
@@ -101,13 +106,10 @@ class ClusterDeployment:
         return translated(error, f"the cluster {self._address}")
 
     def close(self) -> None:
-        """And forget who has what."""
-        links, self._links = self._links, {}
-        for link in links.values():
+        """And forget which node has what."""
+        self._slots = []
+        for link in self._links.values():
             link.close()
-        cluster, self._cluster = self._cluster, None
-        if cluster is not None:
-            cluster.close()
 
     def _forgetting_on_error(self, link: Link, commands: Sequence[Command]) -> list[Any]:
         try:
@@ -116,22 +118,43 @@ class ClusterDeployment:
             self.close()
             raise
 
-    def _known(self) -> Any:
-        if self._cluster is None:
-            settings = connection_settings(self._config, self._address)
-            for ours in ("db", "retry", "protocol"):
-                settings.pop(ours)
-            try:
-                self._cluster = RedisCluster(
-                    host=self._address.host, port=self._address.port, ssl=self._address.tls, **settings, **self._tls
-                )
-            except (theirs.RedisError, theirs.RedisClusterException, OSError) as error:
-                raise translated(error, self._address) from error
-        return self._cluster
+    def _known(self) -> list[_Slots]:
+        """In order, one at least."""
+        if not self._slots:
+            self._slots = sorted(self._asked(), key=lambda each: each.first)
+            if not self._slots:
+                raise RetriableError(f"the Redis Cluster at {self._address} has given no slots to its nodes")
+        return self._slots
 
-    def _link_to(self, node: ClusterNode) -> Link:
-        link = self._links.get(node.name)
+    def _asked(self) -> list[_Slots]:
+        failed: RetriableError | None = None
+        for link in list(self._links.values()):
+            try:
+                answer = link.call("CLUSTER", "SLOTS")
+            except RetriableError as error:
+                failed = failed or error
+            except DataError as error:
+                raise ConnectError(f"redis.cluster=true: Redis at {link.address} is in no cluster: {error}") from error
+            else:
+                return [self._part(link, *item) for item in answer]
+        assert failed is not None
+        raise failed
+
+    def _part(self, asked: Link, first: int, last: int, master: Sequence[Any], *_replicas: Any) -> _Slots:
+        """A node that knows no name of its own has the one by which it was asked."""
+        host = master[0].decode() if master[0] else asked.address.host
+        return _Slots(first, last, replace(self._address, host=host, port=master[1]))
+
+    def _link_to(self, address: Address) -> Link:
+        link = self._links.get(address)
         if link is None:
-            address: Address = replace(self._address, host=node.host, port=node.port)
-            link = self._links[node.name] = Link(self._config, address)
+            link = self._links[address] = Link(self._config, address)
         return link
+
+
+class _Slots(NamedTuple):
+    """From one to another, both included, and who has them."""
+
+    first: int
+    last: int
+    address: Address

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from redis.cluster import RedisCluster
 
-from kconnect import RetriableError
+from kconnect import ConnectError, RetriableError
 from kconnect.testing.sinks import SinkTaskHarness
 from kconnect.testing.sources import SourceTaskHarness
 from kconnect_redis.keys_source import RedisKeysSource
@@ -109,6 +109,35 @@ def test_a_node_that_is_gone_is_waited_for() -> None:
             nodes[1].start()
             run.put_until_done(records)
             assert sum(len(_keys(node)) for node in nodes) == 50
+
+
+def test_the_node_of_the_uri_may_be_gone() -> None:
+    with running_redis_cluster() as nodes:
+        for node in nodes:
+            with redis_client(node.url) as client:
+                client.config_set("cluster-require-full-coverage", "no")
+        props = {"redis.uri": nodes[0].url, "redis.cluster": "true", "redis.type": "STRING"}
+        with SinkTaskHarness(RedisSink, props) as run:
+            records = [run.record("x", key=n) for n in range(50)]
+            run.put(records)
+            elsewhere = [record for record in records if f"orders:{record.key}" not in _keys(nodes[0])]
+            nodes[0].kill()
+            with pytest.raises(RetriableError):
+                run.put(records)
+            run.put_until_done(elsewhere)
+            assert sum(len(_keys(node)) for node in nodes[1:]) == len(elsewhere)
+
+
+def test_a_server_that_is_in_no_cluster_is_named(redis_url: str) -> None:
+    props = {"redis.uri": redis_url, "redis.cluster": "true", "redis.type": "STRING"}
+    with pytest.raises(ConnectError, match=r"redis\.cluster=true: Redis at .* is in no cluster"):
+        SinkTaskHarness(RedisSink, props).__enter__()
+
+
+def test_a_node_of_a_cluster_asks_for_that_to_be_said(props: dict[str, str]) -> None:
+    alone = props | {"redis.cluster": "false", "redis.type": "STRING"}
+    with SinkTaskHarness(RedisSink, alone) as run, pytest.raises(ConnectError, match=r"set redis\.cluster=true"):
+        run.put([run.record("x", key=n) for n in range(50)])
 
 
 def _keys(node: RedisServer) -> list[str]:

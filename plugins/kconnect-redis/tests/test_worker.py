@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import urllib.request
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -126,3 +127,48 @@ def test_killed_tasks_and_a_killed_redis_lose_nothing_and_write_every_record_onc
             in_topic = Counter(int(value["payload"]["body"]["n"]) for value in _topic(kafka, "redis.orders"))
             eventually(lambda: Counter(copied(client)) == in_topic, "every record of the topic once")
             assert set(in_topic) == set(range(sent))
+
+
+def call(worker: RunningWorker, method: str, path: str, body: object = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(worker.url + path, data, {"Content-Type": "application/json"}, method=method)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.loads(answer.read() or b"null")
+
+
+def test_a_topic_made_anew_fails_an_exactly_once_sink_until_its_offsets_are_reset(tmp_path: Path) -> None:
+    """Failure history 6. Offsets are reset as any are, by REST."""
+    [port] = free_ports(1)
+    name = "orders-copy-sink"
+    values = [json.dumps({"schema": None, "payload": {"body": {"n": n}}}).encode() for n in range(10)]
+    with (
+        running_redis() as server,
+        redis_client(server.url) as client,
+        running_worker(
+            tmp_path,
+            worker_props(f"127.0.0.1:{port}") | {"errors.restart.delay.initial.ms": "100"},
+            connectors(server, name),
+        ) as worker,
+    ):
+        kafka = Kafka(f"127.0.0.1:{port}")
+        kafka.create("redis.orders")
+        kafka.produce("redis.orders", values)
+        eventually(lambda: copied(client) == list(range(10)), "ten records")
+        call(worker, "PUT", f"/connectors/{name}/stop")
+        eventually(lambda: worker.states(name) == ["STOPPED"], "the stop")
+        kafka.delete("redis.orders")
+        kafka.create("redis.orders")
+        kafka.produce("redis.orders", values[:3])
+        call(worker, "PUT", f"/connectors/{name}/resume")
+
+        def told() -> bool:
+            tasks = worker.get(f"/connectors/{name}/status")["tasks"]
+            return any("the topic was made anew since" in task.get("trace", "") for task in tasks)
+
+        eventually(told, "the explanation")
+        assert copied(client) == list(range(10))
+        call(worker, "PUT", f"/connectors/{name}/stop")
+        eventually(lambda: worker.states(name) == ["STOPPED"], "the stop")
+        call(worker, "DELETE", f"/connectors/{name}/offsets")
+        call(worker, "PUT", f"/connectors/{name}/resume")
+        eventually(lambda: copied(client) == [*range(10), 0, 1, 2], "the new records")

@@ -1,0 +1,1 @@
+"""Avro: schemas, their mapping to Connect's, and the binary form."""

@@ -7,7 +7,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ConfigSource, Res
 
 from kconnect.log.broker_properties import read_properties
 from kconnect.log.errors import LogError
-from kconnect.log.server import Limits
+from kconnect.log.limits import Limits
 from kconnect.log.settings import BrokerSettings
 from kconnect.log.topic_config import BROKER_KEYS, KEYS, TopicConfig
 from kconnect.testing.broker import EmbeddedLog

@@ -12,7 +12,7 @@ import pytest
 from kconnect.log.protocol.batch import batches
 from kconnect.log.protocol.error_code import ErrorCode
 from kconnect.log.protocol.records import Record, build_batch, read_records
-from kconnect.log.server import Limits
+from kconnect.log.limits import Limits
 from kconnect.log.settings import BrokerSettings
 from kconnect.log.storage.checkpoint import read_offsets
 from kconnect.log.storage.partition import Partition

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 @contextmanager
 def serving(data: Path, settings: BrokerSettings) -> Iterator[str]:
     """A running broker; gives its address."""
-    broker = Broker(Listener.parse("PLAINTEXT://127.0.0.1:0"), data, settings)
+    broker = Broker([Listener(host="127.0.0.1", port=0)], data, settings)
     thread = threading.Thread(target=broker.run)
     thread.start()
     try:
-        yield str(broker.endpoint)
+        [(_, endpoint)] = broker.endpoints
+        yield str(endpoint)
     finally:
         broker.stop()
         thread.join(30)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from kconnect.errors import ConfigError, ConnectError
-from kconnect.properties import parse_properties
 from kconnect.redaction import process_redactor
 from kconnect_workers.connector_file import read_connector_file
 from kconnect_workers.data_dir import default_data_dir
@@ -25,6 +24,7 @@ from kconnect_workers.herder.command_line import CommandLine, GivenConnector
 from kconnect_workers.log_lines import log_to_stderr
 from kconnect_workers.open_files import allow_many_files
 from kconnect_workers.progress import Progress
+from kconnect_workers.properties_file import read_properties_file
 from kconnect_workers.response_headers import header_rules
 from kconnect_workers.rest.sockets import bind
 from kconnect_workers.stores.stores import Stores
@@ -56,25 +56,13 @@ def run(config_file: Path, connector_files: Sequence[Path], *, show_progress: bo
     log_to_stderr()
     allow_many_files()
     try:
-        worker = StandaloneWorker(read_worker_file(config_file))
+        worker = StandaloneWorker(read_properties_file(config_file))
         given = [read_given(file) for file in connector_files]
         asyncio.run(_serve(worker, given, show_progress=show_progress))
     except ConnectError as e:
         print(f"kconnect standalone: {process_redactor.redact(str(e))}", file=sys.stderr)
         return _REFUSED
     return 0
-
-
-def read_worker_file(file: Path) -> dict[str, str]:
-    """A worker's properties. ConfigError that names the file."""
-    try:
-        return parse_properties(file.read_text(encoding="utf-8"))
-    except OSError as e:
-        raise ConfigError(f"{file} cannot be read: {e.strerror}") from e
-    except UnicodeDecodeError as e:
-        raise ConfigError(f"{file} is not UTF-8 text: {e.reason} at byte {e.start}") from e
-    except ConfigError as e:
-        raise ConfigError(f"{file}: {e}") from e
 
 
 def read_given(file: Path) -> GivenConnector:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import re
-
 from kconnect.errors import ConfigError
 from kconnect.kafka.rules import Props
+from kconnect.security.jaas import (
+    KERBEROS_MODULE,
+    OAUTHBEARER_MODULE,
+    PLAIN_MODULE,
+    SCRAM_MODULE,
+    JaasError,
+    parse,
+)
 
 _SECURITY = "org.apache.kafka.common.security."
 _MODULES = {
-    _SECURITY + "plain.PlainLoginModule": "PLAIN",
-    _SECURITY + "scram.ScramLoginModule": "SCRAM",
-    _SECURITY + "oauthbearer.OAuthBearerLoginModule": "OAUTHBEARER",
-    "com.sun.security.auth.module.Krb5LoginModule": "GSSAPI",
+    PLAIN_MODULE: "PLAIN",
+    SCRAM_MODULE: "SCRAM",
+    OAUTHBEARER_MODULE: "OAUTHBEARER",
+    KERBEROS_MODULE: "GSSAPI",
 }
 _OAUTH_HANDLERS = {
     _SECURITY + "oauthbearer.OAuthBearerLoginCallbackHandler",
@@ -25,9 +31,6 @@ _RETRIEVERS = {
         "sasl.oauthbearer.grant.type": "urn:ietf:params:oauth:grant-type:jwt-bearer"
     },
 }
-
-_ENTRY = re.compile(r"\s*([\w.$]+)\s+(?:required|requisite|sufficient|optional)\b", re.I)
-_OPTION = re.compile(r"""\s*([\w.\-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^\s;"']+))""", re.S)
 
 
 def jaas(key: str, value: str, props: Props) -> dict[str, str]:
@@ -44,31 +47,18 @@ def jaas(key: str, value: str, props: Props) -> dict[str, str]:
 
 
 def _parse(key: str, value: str) -> tuple[str, dict[str, str]]:
-    entry = _ENTRY.match(value)
-    if entry is None:
-        raise ConfigError(
-            "not a JAAS entry", key=key, suggestion='write: <login module> required <option>="<value>" …;'
-        )
-    module = _MODULES.get(entry[1])
+    try:
+        entry = parse(value)
+    except JaasError as error:
+        raise ConfigError(error.reason, key=key, suggestion=error.suggestion) from error
+    module = _MODULES.get(entry.module)
     if module is None:
         raise ConfigError(
-            f"librdkafka has no counterpart of the login module {entry[1]}",
+            f"librdkafka has no counterpart of the login module {entry.module}",
             key=key,
             suggestion="one of " + ", ".join(_MODULES),
         )
-    options: dict[str, str] = {}
-    position = entry.end()
-    while option := _OPTION.match(value, position):
-        quoted = option[2] if option[2] is not None else option[3]
-        options[option[1]] = option[4] if quoted is None else re.sub(r"\\(.)", r"\1", quoted, flags=re.S)
-        position = option.end()
-    if value[position:].strip() != ";":
-        raise ConfigError(
-            f"the JAAS entry cannot be read after character {position}",
-            key=key,
-            suggestion='options are name="value" with blanks between, and a semicolon ends the entry',
-        )
-    return module, options
+    return module, entry.options
 
 
 def _kerberos(options: dict[str, str]) -> dict[str, str]:

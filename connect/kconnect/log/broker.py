@@ -1,4 +1,4 @@
-"""The broker: a data folder, a listener, and what lies between them."""
+"""The broker: a data folder, listeners, and what lies between them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from kconnect.log.api.offsets import OffsetsApi
 from kconnect.log.api.produce import ProduceApi
 from kconnect.log.api.produce_shortcut import ProduceShortcut
 from kconnect.log.api.producers import ProducersApi
+from kconnect.log.api.sasl import SaslApi
+from kconnect.log.api.scram_users import ScramUsersApi
 from kconnect.log.api.topics import TopicsApi
 from kconnect.log.api.transaction_admin import TransactionAdminApi
 from kconnect.log.api.transactions import TransactionsApi
@@ -28,8 +30,10 @@ from kconnect.log.coordinators.transaction_coordinator import TransactionCoordin
 from kconnect.log.coordinators.transaction_log import TransactionLog
 from kconnect.log.errors import LogError
 from kconnect.log.housekeeping import Housekeeping
+from kconnect.log.limits import ConnectionCounts, RequestMemory
 from kconnect.log.loop import Loop
 from kconnect.log.routing import Router
+from kconnect.log.scram_credentials import ScramCredentials
 from kconnect.log.server import Server
 from kconnect.log.storage.compaction.cleaner import Cleaner
 from kconnect.log.storage.data_dir import DataDir
@@ -40,8 +44,10 @@ from kconnect.log.storage.topic_store import TopicStore
 from kconnect.log.topic_admin import TopicAdmin
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from kconnect.log.limits import Limits
     from kconnect.log.listener import Endpoint, Listener
     from kconnect.log.settings import BrokerSettings
 
@@ -49,22 +55,22 @@ _LOG = logging.getLogger(__name__)
 
 
 class Broker:
-    """Opens the data and the listener, serves in `run`, and puts everything in order in `close`.
+    """Opens the data and the listeners, serves in `run`, and puts everything in order in `close`.
 
     Opening raises LogError (DataDirError, ListenerError), with nothing left open.
     """
 
-    def __init__(self, listener: Listener, data: Path, settings: BrokerSettings) -> None:
+    def __init__(self, listeners: Sequence[Listener], data: Path, settings: BrokerSettings) -> None:
         self._data_dir = DataDir.open(data)
         self._loop = Loop()
         self._syncer = Syncer(self._loop.call_soon)
         self._reserve = DiskReserve(self._data_dir.path / "reserve", settings.reserve_bytes)
         self._topics = TopicStore(self._data_dir, self._syncer.mark_dirty, self._reserve, settings.topic_defaults)
-        self._server: Server | None = None
+        self._servers: list[Server] = []
         self._cleaner: Cleaner | None = None
         try:
-            router = self._compose(settings)
-            self._server = Server(self._loop, listener, router.handle, settings.limits)
+            credentials = ScramCredentials(self._data_dir.path)
+            self._listen(listeners, self._compose(settings, credentials), credentials, settings.limits)
         except OSError as e:
             self.close()
             raise LogError(f"{self._data_dir.path} cannot be read or written: {e}") from e
@@ -72,7 +78,23 @@ class Broker:
             self.close()
             raise
 
-    def _compose(self, settings: BrokerSettings) -> Router:
+    def _listen(
+        self, listeners: Sequence[Listener], router: Router, credentials: ScramCredentials, limits: Limits
+    ) -> None:
+        counts, memory = ConnectionCounts(limits), RequestMemory(limits.max_queued_request_bytes)
+        for listener in listeners:
+            server = Server(
+                self._loop,
+                listener,
+                router.handle,
+                limits=limits,
+                counts=counts,
+                memory=memory,
+                credentials=credentials,
+            )
+            self._servers.append(server)
+
+    def _compose(self, settings: BrokerSettings, credentials: ScramCredentials) -> Router:
         topics, syncer, loop = self._topics, self._syncer, self._loop
         self._topics.open()
         self._reserve.fill()
@@ -108,6 +130,8 @@ class Broker:
                 *TransactionsApi(transactions, coordinator, markers, topics, syncer).apis(),
                 *TransactionAdminApi(transactions, topics, clock).apis(),
                 *AclsApi().apis(),
+                *SaslApi().apis(),
+                *ScramUsersApi(credentials).apis(),
                 *GroupsApi(coordinator, settings).apis(),
                 *GroupOffsetsApi(coordinator, transactions, topics).apis(),
                 *GroupAdminApi(coordinator).apis(),
@@ -116,10 +140,9 @@ class Broker:
         )
 
     @property
-    def endpoint(self) -> Endpoint:
-        """Where clients on this machine find the broker."""
-        assert self._server is not None
-        return self._server.endpoint
+    def endpoints(self) -> list[tuple[Listener, Endpoint]]:
+        """Where clients find the broker, listener by listener."""
+        return [(server.listener, server.endpoint) for server in self._servers]
 
     @property
     def cluster_id(self) -> str:
@@ -135,8 +158,8 @@ class Broker:
 
     def close(self) -> None:
         """Drop the clients, sync and close the files, mark the end as an orderly one. Raises LogError."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         if self._cleaner is not None:
             self._cleaner.close()
         try:

@@ -6,7 +6,8 @@ import difflib
 from typing import TYPE_CHECKING, Any
 
 from kconnect.log.errors import LogError
-from kconnect.log.server import Limits
+from kconnect.log.limits import Limits
+from kconnect.log.listener_properties import LISTENER_KEYS, is_listener_key
 from kconnect.log.settings import BrokerSettings
 from kconnect.log.topic_config import BROKER_KEYS, KEYS, InvalidTopicConfigError
 
@@ -39,8 +40,10 @@ _TIMES = {
 _LIMITS = {
     "socket.request.max.bytes": ("max_request_size", 1),
     "max.connections": ("max_connections", 1),
+    "max.connections.per.ip": ("max_connections_per_ip", 1),
     "connections.max.idle.ms": ("max_idle_seconds", _MS),
 }
+_QUEUED_BYTES = "queued.max.request.bytes"
 _IN_MILLISECONDS = {
     "log.retention.hours": ("retention.ms", 3_600_000),
     "log.retention.minutes": ("retention.ms", 60_000),
@@ -52,7 +55,10 @@ _AUTO_CREATE = "auto.create.topics.enable"
 
 
 def read_properties(properties: Mapping[str, str]) -> BrokerSettings:
-    """The settings that `properties` give, Kafka's defaults for the rest. Raises LogError, with the key."""
+    """The settings that `properties` give, Kafka's defaults for the rest; listeners are `listener_properties`'.
+
+    Raises LogError, with the key.
+    """
     settings: dict[str, Any] = {}
     limits: dict[str, Any] = {}
     topic_defaults: dict[str, str] = {}
@@ -72,9 +78,12 @@ def read_properties(properties: Mapping[str, str]) -> BrokerSettings:
         elif name in _LIMITS:
             field, unit = _LIMITS[name]
             limits[field] = _number(name, text, at_least=1) * unit
+        elif name == _QUEUED_BYTES:
+            size = _number(name, text)
+            limits["max_queued_request_bytes"] = size if size > 0 else None
         elif name == _AUTO_CREATE:
             settings["auto_create_topics"] = _boolean(name, text)
-        elif name not in _IN_MILLISECONDS:
+        elif name not in _IN_MILLISECONDS and not is_listener_key(name):
             raise LogError(_unknown(name))
     _check_topic_defaults(topic_defaults)
     return BrokerSettings(limits=Limits(**limits), topic_defaults=topic_defaults, **settings)
@@ -105,6 +114,6 @@ def _check_topic_defaults(defaults: Mapping[str, str]) -> None:
 
 
 def _unknown(name: str) -> str:
-    known = [*BROKER_KEYS, *_COUNTS, *_TIMES, *_LIMITS, *_IN_MILLISECONDS, _AUTO_CREATE]
+    known = [*BROKER_KEYS, *_COUNTS, *_TIMES, *_LIMITS, *_IN_MILLISECONDS, _AUTO_CREATE, _QUEUED_BYTES, *LISTENER_KEYS]
     nearest = difflib.get_close_matches(name, known, 1)
     return f"there is no broker setting {name}" + (f"; is {nearest[0]} meant?" if nearest else "")

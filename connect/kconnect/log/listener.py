@@ -1,17 +1,40 @@
-"""Where the broker listens: the `listeners` setting, and the socket made from it."""
+"""Where the broker listens, and what it asks of clients there."""
 
 from __future__ import annotations
 
 import errno
-import re
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
 
 from kconnect.log.errors import ListenerError
 
-_LISTENER = re.compile(r"(?P<protocol>[A-Z_]+)://(?P<host>\[[0-9a-fA-F:]*\]|[^:/\[\]]*):(?P<port>\d{1,5})")
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
+
+    from kconnect.security.scram import ScramMechanism
+
 _WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 _BACKLOG = 1024
+
+
+class SecurityProtocol(Enum):
+    """Kafka's four, by whether they encrypt and whether clients log in."""
+
+    PLAINTEXT = (False, False)
+    SSL = (True, False)
+    SASL_PLAINTEXT = (False, True)
+    SASL_SSL = (True, True)
+
+    @property
+    def has_tls(self) -> bool:
+        return self.value[0]
+
+    @property
+    def has_sasl(self) -> bool:
+        return self.value[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +48,31 @@ class Endpoint:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """One entry of `listeners`; an empty host stands for every address, port 0 for any free one."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaslSettings:
+    """How clients log in. Times are seconds; the names in comments are Kafka's settings."""
 
+    plain_users: Mapping[str, str] | None = field(default=None, repr=False)  # None: no PLAIN
+    scram_mechanisms: frozenset[ScramMechanism] = frozenset()
+    max_receive_size: int = 512 << 10  # sasl.server.max.receive.size
+    failure_delay: float = 0.1  # connection.failed.authentication.delay.ms
+    session_lifetime: float = 0.0  # connections.max.reauth.ms; 0 is for ever
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """One entry of `listeners`; an empty host stands for every address, port 0 for any free one.
+
+    `tls` and `sasl` are there as the protocol has them. `advertised_as` is what clients are told instead.
+    """
+
+    name: str = "PLAINTEXT"
+    protocol: SecurityProtocol = SecurityProtocol.PLAINTEXT
     host: str
     port: int
-
-    @classmethod
-    def parse(cls, text: str) -> Listener:
-        """Read `PLAINTEXT://host:port`. Raises ListenerError."""
-        match = _LISTENER.fullmatch(text.strip())
-        if match is None or int(match["port"]) > 65535:
-            raise ListenerError(f"listeners={text!r} is not understood; write PLAINTEXT://HOST:PORT")
-        if match["protocol"] != "PLAINTEXT":
-            raise ListenerError(f"listeners={text!r}: only PLAINTEXT is possible for now, not {match['protocol']}")
-        return cls(match["host"].strip("[]"), int(match["port"]))
+    advertised_as: Endpoint | None = None
+    tls: ssl.SSLContext | None = None
+    sasl: SaslSettings | None = None
 
     def open(self) -> socket.socket:
         """A listening, non-blocking socket. Raises ListenerError."""
@@ -62,8 +94,28 @@ class Listener:
         """Whether only this machine can reach it."""
         return self.host == "localhost" or self.host == "::1" or self.host.startswith("127.")
 
+    @property
+    def exposure(self) -> str | None:
+        """What strangers can do here, in words; None where they cannot reach it, or have to show who they are, unheard.
+
+        For the one who runs the broker to know: nothing prevents it.
+        """
+        if self.is_loopback:
+            return None
+        if self.sasl is None and not self._asks_for_certificates():
+            return f"whoever can reach {self} may read and write everything: there is no authentication"
+        if self.tls is None:
+            return f"whoever is on the way to {self} may read records, and passwords of PLAIN: there is no encryption"
+        return None
+
+    def _asks_for_certificates(self) -> bool:
+        return self.tls is not None and self.tls.verify_mode.name == "CERT_REQUIRED"
+
     def advertised(self, local: Endpoint) -> Endpoint:
-        """What clients are told that reached this listener at `local`: the configured host, if it names one."""
+        """What clients are told that reached this listener at `local`: what is advertised, or the configured host, if
+        it names one."""
+        if self.advertised_as is not None:
+            return Endpoint(self.advertised_as.host, self.advertised_as.port or local.port)
         return local if self.host in _WILDCARDS else Endpoint(self.host, local.port)
 
     def __str__(self) -> str:

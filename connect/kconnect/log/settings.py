@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kconnect.log.server import Limits
+from kconnect.log.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import tempfile
@@ -10,13 +11,15 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Self
 
+import msgspec
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
 _START_TIMEOUT = 30.0
 _STOP_TIMEOUT = 30.0
-_READY = "ready: PLAINTEXT://"
+_READY = "ready: "
 
 
 class EmbeddedLog:
@@ -25,22 +28,36 @@ class EmbeddedLog:
     Its data lies in `data`, or in a temporary folder that goes with it. After `kill` or `stop` it can be
     started again by `restart`, at the same port and with the same data. `launcher` comes before the
     interpreter in the command, for limits (`prlimit` …) that the broker shall run under; `options` are more of the
-    broker's own. Every method raises RuntimeError, with what the broker said, where it does not do as it should.
+    broker's own, `settings` are as in a `server.properties`; its `listeners`, without ports, may be several. Every
+    method raises RuntimeError, with what the broker said, where it does not do as it should.
     """
 
-    def __init__(self, data: Path | None = None, *, launcher: Sequence[str] = (), options: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        data: Path | None = None,
+        *,
+        launcher: Sequence[str] = (),
+        options: Sequence[str] = (),
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self._own_data = tempfile.TemporaryDirectory(prefix="kconnect-log-") if data is None else None
         self.data = Path(self._own_data.name) if self._own_data is not None else data or Path()
         self._launcher = tuple(launcher)
         self._options = tuple(options)
-        self._address = "127.0.0.1:0"
+        self._settings = dict(settings or {})
+        self._listeners = self._settings.pop("listeners", "PLAINTEXT://127.0.0.1:0")
         self._process: subprocess.Popen[str] | None = None
         self._stderr: list[str] = []
 
     @property
     def bootstrap_servers(self) -> str:
-        """What a client's `bootstrap.servers` takes."""
-        return self._address
+        """What a client's `bootstrap.servers` takes; of several listeners, the first."""
+        return self._listeners.partition("://")[2].partition(",")[0]
+
+    def address_of(self, listener: str) -> str:
+        """What a client's `bootstrap.servers` takes, for the listener of that name."""
+        names = dict(entry.split("://") for entry in self._listeners.split(","))
+        return names[listener]
 
     @property
     def pid(self) -> int:
@@ -61,14 +78,17 @@ class EmbeddedLog:
             [
                 *self._launcher,
                 *(sys.executable, "-m", "kconnect.log"),
-                *("--listeners", f"PLAINTEXT://{self._address}", "--data", str(self.data)),
+                *("--listeners", self._listeners, "--data", str(self.data), "--settings"),
                 *self._options,
             ],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(msgspec.json.encode(self._settings).decode())
         first_line: SimpleQueue[str] = SimpleQueue()
         self._readers = [
             threading.Thread(target=_read_first_line, args=(process, first_line), daemon=True),
@@ -83,7 +103,7 @@ class EmbeddedLog:
         if not line.startswith(_READY):
             self.kill()
             raise RuntimeError(f"the broker did not start: {line}{self.stderr}")
-        self._address = line.removeprefix(_READY).split(maxsplit=1)[0]
+        self._listeners = line.removeprefix(_READY).split(maxsplit=1)[0]
         return self
 
     def stop(self) -> None:

@@ -38,20 +38,36 @@ broker = typer.Typer(
 def serve(
     context: typer.Context,
     listeners: Annotated[
-        str, typer.Option(help="Where to listen; port 0 takes a free one.")
-    ] = "PLAINTEXT://127.0.0.1:9092",
+        str | None,
+        typer.Option(
+            help="Where to listen, PROTOCOL://HOST:PORT[,…]; port 0 takes a free one.",
+            show_default="listeners of the config, or PLAINTEXT://127.0.0.1:9092",
+        ),
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option(help="Where topics are kept.", file_okay=False, show_default="a folder of your own"),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="Settings by the keys of Kafka's server.properties, such as those of TLS and SASL.",
+            dir_okay=False,
+            exists=True,
+        ),
     ] = None,
 ) -> None:
     if context.invoked_subcommand is not None:
         return
     from kconnect.log.serve import serve as serve_log
     from kconnect_workers.data_dir import default_data_dir
+    from kconnect_workers.properties_file import read_properties_file
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    raise typer.Exit(serve_log(listeners, data or default_data_dir() / "log"))
+    properties = {} if config is None else read_properties_file(config)
+    if listeners is not None:
+        properties["listeners"] = listeners
+    raise typer.Exit(serve_log(properties, data or default_data_dir() / "log"))
 
 
 @broker.command()

@@ -29,7 +29,7 @@ SINK = '{{"name": "out", "config": {{"connector.class": "FileStreamSink", "file"
 def main() -> None:
     kconnect = Path(sys.executable).parent / "kconnect"
     listing = subprocess.run([kconnect, "plugins"], capture_output=True, text=True, check=True).stdout
-    missing = [name for name in ("FileStreamSource", "SqlSource", "Json") if name not in listing]
+    missing = [name for name in ("FileStreamSource", "SqlSource", "RedisSink", "Json") if name not in listing]
     if missing:
         sys.exit(f"`kconnect plugins` does not list {missing}:\n{listing}")
     with tempfile.TemporaryDirectory() as name:

@@ -108,6 +108,8 @@ class SinkConnector(Connector[C]):
     task: ClassVar[type[SinkTask[Any]]]
 
     def alter_offsets(self, props: Mapping[str, str], offsets: Mapping[TopicPartition, int | None]) -> bool:
-        """Check (and follow, outside) offsets that a user sets; None resets a partition. True when it checks,
-        False when any offset will do. Raise ConnectError, saying why, to refuse."""
+        """Check (and follow, outside) offsets that a user sets; None resets a partition. A reset of all names those
+        that the consumer group has committed: where it has none, `offsets` is empty, and offsets that are kept outside
+        are to be forgotten. True when it checks, False when any offset will do. Raise ConnectError, saying why, to
+        refuse."""
         return False

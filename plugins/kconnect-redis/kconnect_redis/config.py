@@ -186,7 +186,8 @@ class RedisKeysSourceConfig(CharsetConfig):
     mode: Annotated[str, CaseInsensitiveValidString("LIVE", "LIVEONLY", "SCAN")] = key(
         default="LIVE",
         group=KEYS,
-        doc="LIVE reads every key, then those that change; LIVEONLY those that change; SCAN every key, once.",
+        doc="LIVE reads every key, then those that change; LIVEONLY those that change; SCAN every key, once "
+        "after each start.",
     )
     idle_timeout_ms: Annotated[int, Type.LONG] = key(
         name="redis.keys.timeout", default=0, importance=LOW, group=KEYS, doc="Only 0 is supported: reading never ends."

@@ -14,7 +14,7 @@ def translated(error: Exception, where: object) -> ConnectError:
     """RetriableError for what passes, DataError for what is the fault of one command's data, ConnectError otherwise.
 
     `where` is the server that answered, or did not."""
-    text = str(error).strip() or type(error).__name__
+    text = str(error).strip().rstrip(".") or type(error).__name__
     match error:
         case theirs.AuthenticationError() | theirs.AuthenticationWrongNumberOfArgsError() | theirs.AuthorizationError():
             return ConnectError(f"Redis at {where} refuses the login: {text}. Check redis.username and redis.password")

@@ -115,23 +115,13 @@ class RedisKeysSourceTask(SourceTask[RedisKeysSourceConfig]):
 
     def _all_of(self, links: Sequence[Link]) -> Iterator[bytes]:
         for link in links:
-            yield from scanned(link, self._config.pattern)
+            yield from link.scan(self._config.pattern)
         self._scanned = True
 
     def _hang_up(self) -> None:
         subscriptions, self._subscriptions = self._subscriptions, None
         for subscription in subscriptions or ():
             subscription.close()
-
-
-def scanned(link: Link, pattern: str) -> Iterator[bytes]:
-    """Every key of a server that is there from the beginning to the end, some of them more than once."""
-    cursor = b"0"
-    while True:
-        cursor, keys = link.call("SCAN", cursor, "MATCH", pattern, "COUNT", 500)
-        yield from keys
-        if cursor == b"0":
-            return
 
 
 def check_notifications(link: Link) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import redis
@@ -50,6 +50,15 @@ class Link:
         if isinstance(answer, theirs.ResponseError):
             raise self.failure(answer)
         return answer
+
+    def scan(self, pattern: str) -> Iterator[bytes]:
+        """Every key that matches and is there from the beginning to the end, some of them more than once."""
+        cursor = b"0"
+        while True:
+            cursor, keys = self.call("SCAN", cursor, "MATCH", pattern, "COUNT", 500)
+            yield from keys
+            if cursor == b"0":
+                return
 
     def write(self, commands: Sequence[Command]) -> None:
         """Send without waiting; `read` as many answers before the next call."""

@@ -8,7 +8,8 @@ transaction watches the hash, so that one of an earlier owner does not run.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from redis.exceptions import ResponseError
@@ -123,14 +124,14 @@ class OffsetLedger:
             del self._claims[partition]
             raise
         claim.written = stored.offset
-        first = next((record.original_offset for record in records if partition_of(record) == partition), None)
-        if first is not None and first <= stored.offset:
+        read = [record.original_offset for record in records if partition_of(record) == partition]
+        if read and read[0] <= stored.offset <= read[-1] + 1:
             return False
         log.info(
             "%s goes on at %d, as Redis has it (the log begins at %d)", partition, stored.offset, there.start_offset
         )
         self._context.offset({partition: stored.offset})
-        return first is not None
+        return bool(read)
 
     def _watch(self, link: Link) -> list[TopicPartition]:
         """Look at the offsets, from when on they must not change. Those that have gone back are given, and reading goes
@@ -179,7 +180,8 @@ class OffsetLedger:
 
 
 def set_offsets(link: Link, connector: str, offsets: Mapping[TopicPartition, int | None]) -> None:
-    """What a user makes of the offsets: the log that they count in is the one that is there when a task next writes."""
+    """What a user makes of the offsets, which count in whatever log is there when a task next writes. No offsets: all
+    are forgotten."""
     for partition, offset in offsets.items():
         key = ledger_key(connector, partition)
         if offset is None:
@@ -187,6 +189,16 @@ def set_offsets(link: Link, connector: str, offsets: Mapping[TopicPartition, int
         else:
             link.call("HDEL", key, "cluster_id", "topic_id")
             link.call("HSET", key, "offset", offset)
+    if not offsets:
+        for name in list(_keys_of(link, connector)):
+            link.call("DEL", name)
+
+
+def _keys_of(link: Link, connector: str) -> Iterator[bytes]:
+    """Of this connector alone: names of connectors may have colons, names of topics have none."""
+    prefix = ledger_key(connector, TopicPartition("", 0)).removesuffix(":0")
+    exactly = re.compile(re.escape(prefix.encode()) + rb"[^:]+:\d+")
+    return filter(exactly.fullmatch, link.scan(re.sub(r"([*?\[\]\\])", r"\\\1", prefix) + "*"))
 
 
 def _pairs(stored: StoredOffset) -> list[str]:

@@ -52,7 +52,9 @@ class StreamGroup:
 
     def move_to(self, begin: str) -> None:
         """Have the group go on behind the id `begin`, with nothing pending."""
-        self._link.send([("XGROUP", "DESTROY", self._stream, self._group)])
+        [answer] = self._link.send([("XGROUP", "DESTROY", self._stream, self._group)])
+        if isinstance(answer, ResponseError) and "requires the key to exist" not in str(answer):
+            raise self._error(answer)
         self.create(begin)
 
     def new(self, count: int) -> list[Entry]:

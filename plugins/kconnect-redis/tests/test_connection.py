@@ -157,7 +157,7 @@ def test_a_password_that_stops_working_fails_the_task_at_its_next_login(guarded:
     login = {"redis.uri": guarded.url, "redis.username": "app", "redis.password": "s3cret"}
     with sink(**login) as run, redis_client(f"redis://:root@127.0.0.1:{guarded.port}") as client:
         run.put([run.record("v", key="k")])
-        client.acl_setuser("app", reset_passwords=True, passwords=["+other"])
+        client.acl_setuser("app", enabled=True, reset_passwords=True, passwords=["+other"])
         client.client_kill_filter(_type="normal", skipme=True)
         record = run.record("v", key="l")
         with pytest.raises(RetriableError):
@@ -174,6 +174,24 @@ def test_what_the_user_may_not_do_is_said(guarded: RedisServer, mode: dict[str, 
         with pytest.raises(ConnectError, match=r"does not allow it: .*\. Grant it by ACL SETUSER") as refused:
             run.put([run.record("v", key="k")])
         assert not isinstance(refused.value, RetriableError)
+
+
+def test_a_group_that_may_not_be_moved_is_not_said_to_be(guarded: RedisServer) -> None:
+    with redis_client(f"redis://:root@127.0.0.1:{guarded.port}") as client:
+        client.xgroup_create("orders", "kafka-consumer-group", mkstream=True)
+        client.acl_setuser("app", enabled=True, commands=["-xgroup|destroy"])
+    props = {
+        "redis.uri": guarded.url,
+        "redis.username": "app",
+        "redis.password": "s3cret",
+        "redis.stream.name": "orders",
+    }
+    with pytest.raises(ConnectError, match="does not allow it"):
+        RedisStreamSource().alter_offsets(props, {frozenset(): {"offset": "1-1"}})
+    with redis_client(f"redis://:root@127.0.0.1:{guarded.port}") as client:
+        client.delete("orders")
+        client.acl_setuser("app", enabled=True, commands=["+xgroup|destroy"])
+    assert RedisStreamSource().alter_offsets(props, {frozenset(): {"offset": "1-1"}})
 
 
 ALL = [

@@ -80,6 +80,16 @@ def test_where_redis_loses_its_last_writes_under_a_task_reading_goes_back(redis:
     assert numbers(redis) == [1, 2, 3]
 
 
+def test_a_group_that_is_far_behind_redis_is_taken_to_where_redis_is(redis: Redis, redis_url: str) -> None:
+    with sink(redis_url) as run:
+        put(run, *range(10))
+    with sink(redis_url) as run:
+        put(run, 0, 1, 2)
+        assert (run.context.rewound, numbers(redis)) == ({ORDERS: 10}, [*range(10)])
+        put(run, 10)
+    assert numbers(redis) == [*range(11)]
+
+
 def test_gaps_of_the_log_are_no_reason_to_go_back(redis: Redis, redis_url: str) -> None:
     with sink(redis_url) as run:
         put(run, 0, 1)
@@ -166,6 +176,16 @@ def test_altered_offsets_are_followed(redis: Redis, redis_url: str) -> None:
         assert run.context.rewound == {ORDERS: 1}
         put(run, 1, 2)
     assert numbers(redis) == [0, 1, 2, 1, 2]
+
+
+def test_a_reset_where_the_group_has_committed_nothing_forgets_all_of_the_connector(
+    redis: Redis, redis_url: str
+) -> None:
+    ours, theirs = "a[*]:b", ["a", "a[*]", "a[*]:b:c", "aX:b", "a[x]:b"]
+    for name in (ours, *theirs):
+        redis.hset(ledger_key(name, ORDERS), "offset", 1)
+    RedisSink().alter_offsets({"name": ours, "redis.uri": redis_url, "redis.exactly.once": "true"}, {})
+    assert set(redis.scan_iter()) == {ledger_key(name, ORDERS) for name in theirs}
 
 
 def test_partitions_that_come_back_are_taken_anew(redis: Redis, redis_url: str) -> None:
@@ -295,11 +315,11 @@ def test_a_full_redis_is_waited_for_and_nothing_is_doubled() -> None:
 @pytest.mark.needs("redis-server")
 def test_after_an_error_in_the_middle_a_plain_sink_goes_on_behind_what_is_written() -> None:
     with running_redis() as server, redis_client(server.url) as client, sink(server.url, exactly_once="false") as run:
-        client.acl_setuser("default", reset_keys=True, keys=["orders"])
+        client.acl_setuser("default", enabled=True, reset_keys=True, keys=["orders"])
         records = [run.record({"n": 0}), run.record({"n": 1}, topic="closed"), run.record({"n": 2})]
         with pytest.raises(ConnectError, match="does not allow it"):
             run.put(records)
-        client.acl_setuser("default", keys=["*"])
+        client.acl_setuser("default", enabled=True, keys=["*"])
         run.put(records)
         assert (numbers(client), client.xlen("closed")) == ([0, 2, 2], 1)
 

@@ -20,7 +20,7 @@ from services.stage import Kafka
 from services.worker import RunningWorker, running_worker
 
 CONFIGS = Path(__file__).parents[3] / "configs" / "redis"
-SECONDS = 60.0
+SECONDS = 30.0
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("redis-server"), pytest.mark.timeout(240)]
 

@@ -40,14 +40,15 @@ _SETS = {
 
 
 class JavaPattern:
-    """A compiled Java expression.
+    """A compiled Java expression; `flags` are IGNORECASE, DOTALL, MULTILINE and VERBOSE of `re`.
 
     Raises ConfigError, saying why, for one that Java would refuse, or that uses what Python has not (sets within sets
     of characters, Unicode categories)."""
 
-    def __init__(self, regex: str) -> None:
+    def __init__(self, regex: str, flags: re.RegexFlag = re.NOFLAG) -> None:
         try:
-            self._compiled = re.compile(_Translation(regex).run(), re.ASCII)
+            translated = _Translation(regex, dot_all=bool(flags & re.DOTALL)).run()
+            self._compiled = re.compile(translated, re.ASCII | flags)
         except (re.error, OverflowError) as e:
             raise ConfigError(f"is not a regular expression: {e}", value=regex) from e
 
@@ -63,6 +64,10 @@ class JavaPattern:
             return text
         return text[: match.start()] + "".join(_expanded(match, replacement)) + text[match.end() :]
 
+    def replace_all(self, text: str, replacement: str) -> str:
+        """As `replace_first`, of every match."""
+        return self._compiled.sub(lambda match: "".join(_expanded(match, replacement)), text)
+
 
 def valid_regex(name: str, value: str | None) -> None:
     """A validator for keys that hold a Java regular expression."""
@@ -77,11 +82,11 @@ def valid_regex(name: str, value: str | None) -> None:
 class _Translation:
     """One pass over a pattern."""
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, *, dot_all: bool = False) -> None:
         self._text = pattern
         self._at = 0
         self._in_set = False
-        self._dot_all = bool(re.search(r"\(\?[a-zA-Z]*s", pattern))
+        self._dot_all = dot_all or bool(re.search(r"\(\?[a-zA-Z]*s", pattern))
 
     def run(self) -> str:
         parts: list[str] = []

@@ -1,9 +1,11 @@
-"""The transforms and predicates that come with kconnect: those of Apache Kafka, by their Java names too."""
+"""The transforms and predicates that come with kconnect, by their Java names too: those of Apache Kafka, and those that
+its users install at once."""
 
 from __future__ import annotations
 
 from kconnect.hookspecs import hookimpl
 from kconnect.plugin import Plugin
+from kconnect_transforms import debezium, jcustenborder
 
 _JAVA = "org.apache.kafka.connect.transforms."
 
@@ -38,6 +40,8 @@ def register_transforms() -> list[Plugin]:
         *_two("timestamp_converter", "TimestampConverter"),
         _one("timestamp_router", "TimestampRouter"),
         _one("value_to_key", "ValueToKey"),
+        *debezium.PLUGINS,
+        *jcustenborder.PLUGINS,
     ]
 
 

@@ -1,37 +1,5 @@
-"""Transforms: `configure`, then `apply` to one record, or to several through one instance."""
+"""Kafka's own transforms."""
 
-from __future__ import annotations
+from golden.java_transforms import built, expected, run
 
-from typing import Any
-
-from golden import decode
-from golden.case import Case
-from kconnect.plugin import PluginKind
-from kconnect.plugins import Plugins
-
-JAVA = "org.apache.kafka.connect.transforms."
-PLUGINS = Plugins.discover()
-
-
-def built(case: Case) -> bool:
-    return any(JAVA + case.cls in info.java_names for info in PLUGINS.of_kind(PluginKind.TRANSFORMATION))
-
-
-def run(case: Case) -> Any:
-    inputs = [decode.record(each) for each in ([case.input] if case.inputs is None else case.inputs)]
-    case.stage = "configure"
-    cls: Any = PLUGINS.load(PLUGINS.resolve(PluginKind.TRANSFORMATION, JAVA + case.cls))
-    transform = cls()
-    try:
-        transform.configure(cls.config_class.parse(case.config))
-        case.stage = "apply"
-        results = [transform.apply(record) for record in inputs]
-    finally:
-        transform.close()
-    return results[0] if case.inputs is None else results
-
-
-def expected(case: Case) -> Any:
-    if case.outputs is not None:
-        return [decode.record(each, expected=True) for each in case.outputs]
-    return decode.record(case.output, expected=True)
+__all__ = ["built", "expected", "run"]

@@ -279,16 +279,37 @@ def test_a_batch_without_records_stays_for_its_producer_and_for_the_end(partitio
 
 
 def test_the_last_batch_stays_without_records_so_that_the_end_is_known(partition: Partition) -> None:
-    append(partition, (b"a", None))
+    in_transaction(partition, 5, 0, (b"a", b"aborted"))
+    in_transaction(partition, 5, 1, (b"a", b"aborted too"))
     partition.roll()
-    assert clean(partition, START)
-    append(partition, (b"a", None))
+    end(partition, 5, ControlType.ABORT, epoch=1)
+    assert clean(partition)
+    assert [(header.last_offset, len(records)) for header, records in batches_of(partition)] == [(1, 0), (2, 1)]
+
+
+def test_the_marker_of_a_producer_that_wrote_nothing_since_stays_without_its_record(partition: Partition) -> None:
+    in_transaction(partition, 5, 0, (b"a", b"aborted"))
+    marker = end(partition, 5, ControlType.ABORT, epoch=1)
+    for step in range(3):
+        append(partition, (b"x", b"%d" % step))
+        partition.roll()
+        assert clean(partition, START + 2 * step * HOUR)
+    first = next(header for header, _ in batches_of(partition))
+    assert (first.base_offset, first.is_control, first.record_count) == (marker, True, 0)
+    assert (first.producer_id, first.producer_epoch) == (5, 1)
+
+
+def test_an_aborted_transaction_of_the_past_hides_no_later_one(partition: Partition) -> None:
+    append(partition, (b"a", b"1"))
+    in_transaction(partition, 5, 0, (b"a", b"aborted"))
+    end(partition, 5, ControlType.ABORT)
     partition.roll()
-    assert clean(partition, START + 2 * HOUR)
-    append(partition, (b"b", b"1"))
+    assert clean(partition)
+    in_transaction(partition, 5, 1, (b"a", b"2"))
+    end(partition, 5, ControlType.COMMIT)
     partition.roll()
-    assert clean(partition, START + 4 * HOUR)
-    assert rows_of(partition) == {2: (b"b", b"1")}
+    assert clean(partition)
+    assert rows_of(partition) == {3: (b"a", b"2")}
 
 
 def test_a_tombstone_stays_for_its_time_after_it_was_first_seen(partition: Partition) -> None:
@@ -323,11 +344,12 @@ def test_aborted_data_goes_and_its_marker_after_it(partition: Partition) -> None
     assert rows_of(partition) == {0: (b"a", b"kept"), 3: (b"x", b"1")}
     assert markers_of(partition) == [marker]
     assert [entry.last_offset for entry in partition.segments[0].transaction_index] == [marker]
-    for step in range(1, 4):
+    for step, now in ((1, START), (2, START), (3, START + HOUR - 1), (4, START + HOUR)):
+        assert marker in markers_of(partition)
         in_transaction(partition, 5, step, (b"y", b"%d" % step))
         end(partition, 5, ControlType.COMMIT)
         partition.roll()
-        assert clean(partition, START + 2 * step * HOUR)
+        assert clean(partition, now)
     assert marker not in markers_of(partition)
     assert not any(list(segment.transaction_index) for segment in partition.segments)
 

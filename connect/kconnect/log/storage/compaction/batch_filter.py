@@ -88,7 +88,7 @@ class BatchFilter:
             if offset < end_offset and (key is None or not is_last(key, offset)):
                 continue
             if not span[3]:
-                if drop_tombstones and offset < end_offset:
+                if drop_tombstones:
                     continue
                 has_tombstones = True
             kept.append(span)

@@ -22,6 +22,7 @@ from kconnect.bounds import Bounds, set_bounds
 from kconnect.testing.conformance import validation_errors
 from kconnect.testing.sinks import SinkTaskHarness
 from kconnect.testing.sources import SourceTaskHarness
+from kconnect_redis import subscription
 from kconnect_redis.keys_source import RedisKeysSource
 from kconnect_redis.pubsub_source import RedisPubSubSource
 from kconnect_redis.sink import RedisSink
@@ -192,6 +193,37 @@ def test_a_group_that_may_not_be_moved_is_not_said_to_be(guarded: RedisServer) -
         client.delete("orders")
         client.acl_setuser("app", enabled=True, commands=["+xgroup|destroy"])
     assert RedisStreamSource().alter_offsets(props, {frozenset(): {"offset": "1-1"}})
+
+
+def test_a_server_that_does_not_show_its_configuration_is_believed(
+    guarded: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with redis_client(f"redis://:root@127.0.0.1:{guarded.port}") as client:
+        client.acl_setuser("app", enabled=True, commands=["-config"], keys=["*"])
+        with SourceTaskHarness(RedisKeysSource, {"redis.uri": f"redis://app:s3cret@127.0.0.1:{guarded.port}"}) as run:
+            run.poll()
+            client.set("k", "v")
+            assert [record.key for record in run.poll_until(1)] == ["k"]
+    assert "does not tell whether notify-keyspace-events is set" in caplog.text
+
+
+def test_a_listener_finds_out_that_a_silent_server_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscription, "_QUIET_S", 0.0)
+    props = {"redis.channels": "c", "redis.timeout": "1"}
+    with running_redis() as server, SourceTaskHarness(RedisPubSubSource, props | {"redis.uri": server.url}) as run:
+        for _ in range(3):
+            assert run.poll() == []  # it answers
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(RetriableError, match="does not answer any more"):
+                poll_often(run)
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+
+
+def poll_often(run: SourceTaskHarness) -> None:
+    for _ in range(20):
+        run.poll()
 
 
 ALL = [

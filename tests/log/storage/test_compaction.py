@@ -407,6 +407,20 @@ def test_with_little_memory_it_goes_on_where_the_memory_was_full(tmp_path: Path)
     partition.abandon()
 
 
+def test_what_is_missing_of_a_compacted_segment_is_no_damage(tmp_path: Path) -> None:
+    partition = open_partition(tmp_path)
+    for i in range(8):
+        append(partition, (b"a", b"%d" % i * 60))
+    partition.roll()
+    bases = [segment.base_offset for segment in partition.segments]
+    assert bases[1] > 2
+    assert clean(partition)
+    partition.abandon()
+    again = open_partition(tmp_path, recovery_point=2)
+    assert rows_of(again) == {7: (b"a", b"7" * 60)}
+    again.abandon()
+
+
 def test_segments_that_went_meanwhile_are_not_replaced(tmp_path: Path) -> None:
     partition = open_partition(tmp_path)
     for i in range(30):

@@ -7,6 +7,7 @@ import logging
 import os
 import struct
 import time
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -532,9 +533,7 @@ class Partition:
         """
         for new in cleaned:
             bases = [segment.base_offset for segment in self.segments[:-1]]
-            if new.base_offset not in bases:
-                return False
-            first = bases.index(new.base_offset)
+            first = bisect_left(bases, new.base_offset)
             end = first + len(new.replaces)
             if bases[first:end] != new.replaces:
                 return False

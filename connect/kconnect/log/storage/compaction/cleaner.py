@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kconnect.log.storage.topic_store import TopicStore
 
 _LOG = logging.getLogger(__name__)
+_END_SECONDS = 10.0
 
 
 class Cleaner:
@@ -142,7 +143,7 @@ class Cleaner:
         if process is not None:
             process.kill()
         if thread is not None:
-            thread.join()
+            thread.join(_END_SECONDS)
 
 
 def job_for(partition: Partition, candidate: Candidate, now: int, map_bytes: int) -> CompactionJob:

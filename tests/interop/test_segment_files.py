@@ -30,6 +30,16 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert producer.flush(60) == 0
         consumer = Consumer({"bootstrap.servers": log.bootstrap_servers, "group.id": "readers"})
         consumer.commit(offsets=[TopicPartition("orders", 0, 100)], asynchronous=False)
+        transactional = Producer({"bootstrap.servers": log.bootstrap_servers, "transactional.id": "billing"})
+        transactional.init_transactions(30)
+        for end in (transactional.commit_transaction, transactional.abort_transaction):
+            transactional.begin_transaction()
+            transactional.produce("bills", value="b")
+            transactional.send_offsets_to_transaction(
+                [TopicPartition("orders", 0, 200)], consumer.consumer_group_metadata(), 30
+            )
+            assert transactional.flush(30) == 0
+            end(30)
         consumer.close()
         log.stop()
     return log.data
@@ -76,3 +86,27 @@ def test_producer_snapshots_are_readable(data: Path, kafka_tools) -> None:
 
     assert "producerId:" in dump
     assert "CorruptRecord" not in dump
+
+
+def test_aborted_transactions_are_in_the_index(data: Path, kafka_tools) -> None:
+    dump = kafka_tools.run("kafka-dump-log", "--files", files(data, "bills-0/*.txnindex"))
+
+    # one record and its marker are committed, the next record is aborted by the marker behind it
+    assert re.search(r"producerId: \d+ firstOffset: 2 lastOffset: 3 lastStableOffset: 4", dump), dump
+
+
+def test_markers_are_control_batches_that_kafka_decodes(data: Path, kafka_tools) -> None:
+    dump = kafka_tools.run("kafka-dump-log", "--deep-iteration", "--files", files(data, "bills-0/*.log"))
+
+    assert re.findall(r"offset: (\d+).*endTxnMarker: (\w+)", dump) == [("1", "COMMIT"), ("3", "ABORT")]
+    assert re.findall(r"isTransactional: (\w+) isControl: (\w+)", dump) == [("true", "false"), ("true", "true")] * 2
+
+
+def test_the_state_of_transactions_are_records_that_kafka_decodes(data: Path, kafka_tools) -> None:
+    segments = files(data, "__transaction_state-*/*.log")
+
+    dump = kafka_tools.run("kafka-dump-log", "--transaction-log-decoder", "--files", segments)
+
+    assert '"transactionalId":"billing"' in dump, dump
+    # Empty, Ongoing with one partition and then two, PrepareCommit, CompleteCommit; Ongoing, PrepareAbort …
+    assert re.findall(r'"transactionStatus":(\d)', dump) == [*"01124", *"1135"]

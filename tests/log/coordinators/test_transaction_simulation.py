@@ -6,6 +6,7 @@ once its producer was told so.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -102,7 +103,8 @@ class Node:
     """The log of one process, without sockets and its event loop."""
 
     def __init__(self, data: Path, clock: ManualClock) -> None:
-        self.loop: Any = StepLoop(clock)
+        loop: Any = StepLoop(clock)
+        self.loop: StepLoop = loop
         self.data_dir = DataDir.open(data)
         self.syncer = Syncer(self.loop.call_soon)
         self.topics = TopicStore(self.data_dir, self.syncer.mark_dirty)
@@ -112,15 +114,13 @@ class Node:
         for name in ("t", "u"):
             if name not in self.topics.by_name:
                 self.topics.create(name, 1, {"segment.bytes": "700", "index.interval.bytes": "0"})
-        self.groups = GroupCoordinator(
-            self.loop, OffsetsLog(self.topics, admin, self.syncer), initial_rebalance_delay=0
-        )
+        self.groups = GroupCoordinator(loop, OffsetsLog(self.topics, admin, self.syncer), initial_rebalance_delay=0)
         self.groups.load()
         ids = ProducerIds(self.data_dir.path / "producer-ids")
         markers = EndMarkers(self.topics, self.groups)
         log = TransactionLog(self.topics, admin, self.syncer)
         steady: Any = clock
-        self.transactions = TransactionCoordinator(self.loop, log, markers, self.syncer, ids, steady, broker)
+        self.transactions = TransactionCoordinator(loop, log, markers, self.syncer, ids, steady, broker)
         self.transactions.load(self.topics)
         self.transactions.start()
 
@@ -208,9 +208,9 @@ class Transactions(RuleBasedStateMachine):
         self.node.transactions.init_producer(transactional_id, TIMEOUT_MS, None, reply)
 
     @precondition(lambda self: self.clients)
-    @rule(data=st.data(), topic=st.sampled_from("tu"))
-    def write(self, data: st.DataObject, topic: str) -> None:
-        """One batch, of whichever producer: of a zombie too."""
+    @rule(data=st.data(), topics=st.sampled_from(["t", "u", "tu"]))
+    def write(self, data: st.DataObject, topics: str) -> None:
+        """A batch to each topic, of whichever producer: of a zombie too."""
         client = data.draw(st.sampled_from(self.clients))
         if client.waits:
             return
@@ -223,25 +223,27 @@ class Transactions(RuleBasedStateMachine):
             client.waits = False
             if error or node is not self.node:
                 return
-            partition = node.topics.by_name[topic].partitions[0]
-            sequence = client.sequences.get(topic, 0)
-            batch = build_batch(
-                [Record(0, self.clock.time, None, b"%d" % transaction.number)],
-                attributes=Attribute.TRANSACTIONAL,
-                producer_id=client.identity.producer_id,
-                producer_epoch=client.identity.epoch,
-                base_sequence=sequence,
-            )
-            try:
-                node.transactions.check_partition(client.transactional_id, client.identity, (topic, 0))
-                partition.append(memoryview(batch), in_transaction=True)
-            except RequestError:
-                return
-            client.sequences[topic] = sequence + 1
-            transaction.partitions.add(topic)
+            for topic in topics:
+                with contextlib.suppress(RequestError):
+                    self.append(client, transaction, topic)
 
         client.waits = True
-        node.transactions.add_partitions(client.transactional_id, client.identity, frozenset({(topic, 0)}), added)
+        partitions = frozenset((topic, 0) for topic in topics)
+        node.transactions.add_partitions(client.transactional_id, client.identity, partitions, added)
+
+    def append(self, client: Client, transaction: Transaction, topic: str) -> None:
+        sequence = client.sequences.get(topic, 0)
+        batch = build_batch(
+            [Record(0, self.clock.time, None, b"%d" % transaction.number)],
+            attributes=Attribute.TRANSACTIONAL,
+            producer_id=client.identity.producer_id,
+            producer_epoch=client.identity.epoch,
+            base_sequence=sequence,
+        )
+        self.node.transactions.check_partition(client.transactional_id, client.identity, (topic, 0))
+        self.node.topics.by_name[topic].partitions[0].append(memoryview(batch), in_transaction=True)
+        client.sequences[topic] = sequence + 1
+        transaction.partitions.add(topic)
 
     @precondition(lambda self: self.clients)
     @rule(data=st.data())

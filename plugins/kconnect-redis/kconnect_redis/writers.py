@@ -69,8 +69,9 @@ class PlainWriter:
 class TransactionWriter:
     """What is put at once in one MULTI/EXEC; with a ledger, exactly once.
 
-    A transaction is not undone when Redis refuses one of its commands. So what can be found out before is, and where a
-    refusal is not tolerated, the offset goes back to its record: nothing is passed over when the task starts again.
+    A transaction is not undone when Redis refuses one of its commands, and with a ledger it has moved the offsets. So
+    the types of keys are looked at before. Where one changes in between, and that is not tolerated, the offset goes
+    back to the record: nothing is passed over when the task starts again.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class TransactionWriter:
         self._commands = commands
         self._replicas = Replicas(config)
         self._ledger = ledger
-        self._type = _TYPES.get(config.kind)
+        self._type = None if ledger is None else _TYPES.get(config.kind)
         self._reported: set[tuple[TopicPartition, int]] = set()
         """Of a batch that may be given again."""
 
@@ -102,7 +103,6 @@ class TransactionWriter:
             self._ledger.give_up(partitions)
 
     def _refuse_other_types(self, link: Link, batch: Batch) -> None:
-        """Where records are added to one key, it is looked at before. Keys of their own may be written again."""
         keys = list(dict.fromkeys(key for key, _ in batch.commands)) if self._type else []
         for key, answer in zip(keys, link.send([("TYPE", key) for key in keys]), strict=True):
             if isinstance(answer, ResponseError):
@@ -145,8 +145,16 @@ class TransactionWriter:
             self._ledger.go_back(link, records)
 
 
-_TYPES: Final = {"STREAM": "stream", "LIST": "list", "SET": "set", "ZSET": "zset", "TIMESERIES": "TSDB-TYPE"}
-"""What TYPE says of the keys that records are added to."""
+_TYPES: Final = {
+    "HASH": "hash",
+    "JSON": "ReJSON-RL",
+    "STREAM": "stream",
+    "LIST": "list",
+    "SET": "set",
+    "ZSET": "zset",
+    "TIMESERIES": "TSDB-TYPE",
+}
+"""What TYPE says of the keys that can be written; a string replaces anything."""
 
 
 class Replicas:

@@ -211,7 +211,7 @@ def test_a_refused_record_that_nobody_takes_stops_the_task_at_every_start_and_no
             records = [run.record({"n": n}, key=n) for n in (1, 2)]
             with pytest.raises(DataError, match=r"orders-0@1: .*WRONGTYPE"):
                 run.put(records)
-        assert redis.hget(KEY, "offset") in (None, "1")
+        assert redis.hget(KEY, "offset") is None
     redis.delete(blocked)
     with sink(redis_url, **more) as run:
         run.next_offset = 1
@@ -220,6 +220,29 @@ def test_a_refused_record_that_nobody_takes_stops_the_task_at_every_start_and_no
         assert numbers(redis) == [1, 2]
     else:
         assert [redis.hget(f"orders:{n}", "n") for n in (1, 2)] == ["1", "2"]
+
+
+def test_where_a_key_changes_its_type_under_a_transaction_the_offset_goes_back(
+    redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sink(redis_url, type="HASH", keyspace="orders") as run:
+        run.next_offset = 5
+        records = [run.record({"n": n}, key=n) for n in (5, 6, 7)]
+        ledger: Any = run.task._writer._ledger
+        commands = ledger.commands
+
+        def changed() -> list[Any]:
+            redis.set("orders:6", "no hash any more")
+            return list(commands())
+
+        monkeypatch.setattr(ledger, "commands", changed)
+        with pytest.raises(DataError, match=r"orders-0@6: .*WRONGTYPE"):
+            run.put(records)
+        monkeypatch.undo()
+        assert redis.hget(KEY, "offset") == "6"
+        redis.delete("orders:6")
+        run.put(records)
+    assert [redis.hget(f"orders:{n}", "n") for n in (5, 6, 7)] == ["5", "6", "7"]
 
 
 def test_where_one_key_is_refused_nothing_is_written_to_others_at_every_start(redis: Redis, redis_url: str) -> None:

@@ -56,6 +56,11 @@ class JavaPattern:
         """Whether the whole of `text` matches."""
         return self._compiled.fullmatch(text) is not None
 
+    def search_groups(self, text: str) -> tuple[str | None, ...] | None:
+        """The groups of the first match anywhere in `text`; None where nothing matches."""
+        match = self._compiled.search(text)
+        return None if match is None else match.groups()
+
     def replace_first(self, text: str, replacement: str) -> str:
         """`text` with the first match in it replaced; `$1` and `${name}` in `replacement` stand for groups, a
         backslash takes the next character literally. Raises DataError for a group that there is not."""

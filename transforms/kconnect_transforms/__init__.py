@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from kconnect.hookspecs import hookimpl
 from kconnect.plugin import Plugin
-from kconnect_transforms import debezium, jcustenborder
+from kconnect_transforms import aiven, confluent, debezium, jcustenborder
 
 _JAVA = "org.apache.kafka.connect.transforms."
 
@@ -40,6 +40,8 @@ def register_transforms() -> list[Plugin]:
         *_two("timestamp_converter", "TimestampConverter"),
         _one("timestamp_router", "TimestampRouter"),
         _one("value_to_key", "ValueToKey"),
+        *aiven.PLUGINS,
+        *confluent.PLUGINS,
         *debezium.PLUGINS,
         *jcustenborder.PLUGINS,
     ]

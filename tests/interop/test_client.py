@@ -17,7 +17,7 @@ pytestmark = pytest.mark.interop
 
 @pytest.fixture
 def client(cluster) -> Iterator[Client]:
-    with Client(cluster.bootstrap) as client:
+    with Client({"bootstrap.servers": cluster.bootstrap}) as client:
         yield client
 
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import re
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+
+import msgspec
 
 from kconnect.errors import ConfigError
 from kconnect_workers.runtime.host_output import StderrTail
 
 _logger = logging.getLogger(__name__)
 
-_READY = re.compile(r"ready: (?P<protocol>\w+)://(?P<address>\S+) \(cluster (?P<cluster>[^,)]+)")
+_READY = re.compile(r"ready: (?P<listeners>\w+://\S+) \(cluster (?P<cluster>[^,)]+)")
 _LOGGED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (?P<level>[A-Z]+) (?P<message>.*)")
+_LISTENERS, _PROTOCOL_MAP = "listeners", "listener.security.protocol.map"
 _WHY = "kconnect broker: "
 """Before the reason why a broker does not start, or ends."""
 _WORKERS_WORDS = {
@@ -25,6 +30,7 @@ _WORKERS_WORDS = {
     "listeners=": "embedded.log.listeners=",
 }
 """What a broker calls the settings that a worker gives it."""
+_KEY_FIRST = re.compile(r"^(?=(?:ssl|sasl|listener|advertised|connections?)\.)")
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
 _LONGEST_PAUSE = 5.0
@@ -33,15 +39,21 @@ _LONGEST_PAUSE = 5.0
 class EmbeddedLog:
     """One broker process in a session of its own; it dies with the worker, and is started again when it dies alone.
 
-    `listener` is `PLAINTEXT://host:port`. A port 0 is chosen once: a replacement listens where its predecessor did.
+    `listeners` are as Kafka's, `settings` all else by its keys; both are handed over unseen by other users.
+    `bootstrap_servers` is the first listener with `protocol`, the one that the worker's clients speak. A port 0 is
+    chosen once: a replacement listens where its predecessor did.
     """
 
     bootstrap_servers: str
     cluster_id: str
 
-    def __init__(self, listener: str, data: Path) -> None:
-        self._listener = listener
+    def __init__(
+        self, listeners: str, data: Path, *, settings: Mapping[str, str] | None = None, protocol: str = "PLAINTEXT"
+    ) -> None:
+        self._listeners = listeners
         self.data = data
+        self._settings = dict(settings or {})
+        self._protocol = protocol
         self._process: asyncio.subprocess.Process | None = None
         self._stderr: StderrTail | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -83,14 +95,18 @@ class EmbeddedLog:
         try:
             self._process = process = await asyncio.create_subprocess_exec(
                 *self._command(),
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=stderr_writer,
                 start_new_session=True,
             )
         finally:
             os.close(stderr_writer)
+        assert process.stdin is not None
         assert process.stdout is not None
+        with contextlib.suppress(ConnectionError):  # it has ended already, and said why
+            process.stdin.write(msgspec.json.encode({**self._settings, _LISTENERS: self._listeners}))
+            process.stdin.write_eof()
         try:
             line = await asyncio.wait_for(process.stdout.readline(), _START_SECONDS)
         except (TimeoutError, ValueError):  # ValueError: a line without an end
@@ -99,8 +115,25 @@ class EmbeddedLog:
         if ready is None:
             raise ConfigError(f"the embedded log did not start: {await self._bury(process, line)}")
         self._is_ready = True
-        self.bootstrap_servers, self.cluster_id = ready["address"], ready["cluster"]
-        self._listener = f"{ready['protocol']}://{ready['address']}"
+        self.cluster_id = ready["cluster"]
+        self._listeners = ready["listeners"]
+        self.bootstrap_servers = self._own_listener()
+
+    def _own_listener(self) -> str:
+        """The address that the worker's clients use."""
+        mapped = self._settings.get(_PROTOCOL_MAP, "").upper().replace(" ", "")
+        protocols = dict(entry.split(":", 1) for entry in mapped.split(",") if ":" in entry)
+        for listener in self._listeners.split(","):
+            name, _, address = listener.partition("://")
+            if protocols.get(name, name) == self._protocol:
+                return address
+        raise ConfigError(
+            f"none of embedded.log.listeners ({self._listeners}) speaks it",
+            key="security.protocol",
+            value=self._protocol,
+            suggestion="set it, with its ssl. and sasl. settings, to the protocol of a listener for the worker itself, "
+            "or add PLAINTEXT://127.0.0.1:0 to the listeners",
+        )
 
     async def _watch(self) -> None:
         pause = 0.1
@@ -118,7 +151,7 @@ class EmbeddedLog:
 
     def _command(self) -> list[str]:
         return [
-            *(sys.executable, "-m", "kconnect.log", "--listeners", self._listener, "--data", str(self.data)),
+            *(sys.executable, "-m", "kconnect.log", "--data", str(self.data), "--settings"),
             *("--parent-pid", str(os.getpid())),
         ]
 
@@ -155,4 +188,4 @@ class EmbeddedLog:
 def _in_workers_words(said: str) -> str:
     for theirs, ours in _WORKERS_WORDS.items():
         said = said.replace(theirs, ours)
-    return said
+    return _KEY_FIRST.sub("embedded.log.", said)

@@ -11,7 +11,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -145,16 +145,26 @@ class StandaloneWorker:
             return
         self._clamp_replication()
         data = Path(self.config.embedded_log_dir or default_data_dir() / "log").absolute()
-        self.log = EmbeddedLog(self.config.embedded_log_listeners[0], data)
+        self.log = EmbeddedLog(
+            ",".join(self.config.embedded_log_listeners),
+            data,
+            settings=self.config.embedded_log_settings(),
+            protocol=self.config.security_protocol.upper(),
+        )
         self._stops.append(self.log.stop)
         await self.log.start()
         self.bootstrap_servers = self.log.bootstrap_servers
         self.folder = data / "worker"  # only now: the log takes no folder that holds something else
 
+    def _client_props(self, client: Literal["consumer", "admin"]) -> dict[str, str]:
+        """The settings of one of the worker's own clients; they know where the embedded log is once it runs."""
+        own = {"bootstrap.servers": self.bootstrap_servers} if self.config.is_embedded else {}
+        return {**self.config.client_props(client), **own}
+
     def _open_stores(self) -> Stores:
         if self.config.is_embedded:
             stores = Stores.in_topics(
-                {"bootstrap.servers": self.bootstrap_servers},
+                self._client_props("admin"),
                 configs=self.config.config_storage_topic,
                 statuses=self.config.status_storage_topic,
                 offsets=self.config.offset_storage_topic,
@@ -173,6 +183,7 @@ class StandaloneWorker:
             {**self._props, **self.config.bounds_props(), "bootstrap.servers": self.bootstrap_servers},
             self.herder,
             folder=self.folder,
+            consumer_props=self._client_props("consumer"),
             settings=EnvironmentSettings(
                 graceful_stop_s=self.config.task_shutdown_graceful_timeout_ms / 1000,
                 inspection_timeout_s=self.config.validation_timeout_ms / 1000,
@@ -191,9 +202,7 @@ class StandaloneWorker:
         """The members that a killed worker left in the groups of its sinks: nobody else is in them."""
         from kconnect_workers.stores.sink_groups import SinkGroups, group_of
 
-        self.sink_groups = SinkGroups(
-            {**self.config.client_props("admin"), "bootstrap.servers": self.bootstrap_servers}
-        )
+        self.sink_groups = SinkGroups(self._client_props("admin"))
         configs = {name: self.herder.config(name) for name in self.herder.connectors()}
         groups = [group_of(name, config) for name, config in configs.items() if config.keys() & _SINK_KEYS]
         await asyncio.gather(*(self.sink_groups.evict(group) for group in groups))

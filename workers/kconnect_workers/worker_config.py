@@ -28,11 +28,12 @@ PASSED_ON = (
     "admin.listeners.https.",
     "ssl.",
     "sasl.",
+    "embedded.log.",
     "config.storage.",
     "offset.storage.",
     "status.storage.",
 )
-"""Beginnings of keys that someone else reads: Kafka clients, converters, providers, the REST server, topics."""
+"""Beginnings of keys that someone else reads: Kafka clients, the log, converters, providers, REST, topics."""
 
 
 class Listener(NamedTuple):
@@ -193,7 +194,9 @@ class WorkerConfig(RestartConfig):
     )
     embedded_log_listeners: list[str] = key(
         default=["PLAINTEXT://127.0.0.1:0"],
-        doc="Where the embedded log listens, PROTOCOL://HOST:PORT; port 0 lets the system choose.",
+        doc="Where the embedded log listens, PROTOCOL://HOST:PORT separated by commas; port 0 lets the system choose. "
+        "The worker itself uses the first one with its own security.protocol. Other settings of a Kafka broker are "
+        "given with the prefix embedded.log., such as embedded.log.ssl.keystore.location.",
     )
     task_isolation: Literal["process", "shared"] = key(
         default="process",
@@ -221,6 +224,11 @@ class WorkerConfig(RestartConfig):
     def rest_listeners(self) -> list[Listener]:
         """`listeners`, taken apart; ConfigError for one that is no URL that REST can serve."""
         return [parse_listener("listeners", url) for url in self.listeners]
+
+    def embedded_log_settings(self) -> dict[str, str]:
+        """What is given to the embedded log besides its folder and listeners, by the keys of a Kafka broker."""
+        given = self.originals_with_prefix("embedded.log.")
+        return {name: str(value) for name, value in given.items() if name not in ("dir", "listeners")}
 
     def check_plugins(self, plugins: Plugins) -> None:
         """ConfigError for a class name in this configuration that no plugin has, or not in the version asked for."""

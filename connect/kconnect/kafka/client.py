@@ -9,6 +9,7 @@ from typing import Self, TypeVar
 
 from kconnect.errors import ConfigError, ConnectError, RetriableError
 from kconnect.kafka.connection import Connection
+from kconnect.kafka.security import Security
 from kconnect.log.protocol import ErrorCode, Message, requests, responses
 
 M = TypeVar("M", bound=Message)
@@ -45,14 +46,17 @@ class LogDir:
 class Client:
     """Asks a cluster by its bootstrap servers; connects when first used. Used by one thread.
 
+    `props` are the settings of an admin client, Java's or librdkafka's, of which address and security matter here.
     Every method raises RetriableError when no broker answers or the cluster is not ready for the request, and
-    ConnectError when it refuses. `timeout` is in seconds, per request.
+    ConnectError when it refuses. `timeout` is in seconds, per request. Raises ConfigError for `props`.
     """
 
-    def __init__(self, bootstrap_servers: str, *, client_id: str = "kconnect", timeout: float = 10.0) -> None:
-        self._servers = [_host_and_port(server) for server in bootstrap_servers.split(",") if server.strip()]
+    def __init__(self, props: Mapping[str, str], *, client_id: str = "kconnect", timeout: float = 10.0) -> None:
+        servers = props.get("bootstrap.servers", "").split(",")
+        self._servers = [_host_and_port(server) for server in servers if server.strip()]
         if not self._servers:
             raise ConfigError("no broker is named", key="bootstrap.servers", suggestion="host:port[,…]")
+        self._security = Security.of(props)
         self._client_id = client_id
         self._timeout = timeout
         self._connections: dict[tuple[str, int], Connection] = {}
@@ -94,6 +98,11 @@ class Client:
             if member.error_code != ErrorCode.UNKNOWN_MEMBER_ID:
                 _expect_success(member.error_code, f"member {member.member_id!r} leaving group {group_id!r}")
 
+    def connect_to_coordinator(self, group_id: str) -> Connection:
+        """A connection of the caller's own to a group's coordinator, where nothing else is asked: no slow request of
+        this client delays its heartbeats. It may be used by another thread, and ends with `Connection.close`."""
+        return self._connect(self._coordinator(group_id))
+
     def close(self) -> None:
         """Close every connection. May be called twice."""
         for connection in self._connections.values():
@@ -132,13 +141,16 @@ class Client:
                 return kept.ask(request, response, at_most=at_most)
             except RetriableError:
                 del self._connections[server]
-        fresh = Connection(*server, client_id=self._client_id, timeout=self._timeout)
+        fresh = self._connect(server)
         self._connections[server] = fresh
         try:
             return fresh.ask(request, response, at_most=at_most)
         except RetriableError:
             del self._connections[server]
             raise
+
+    def _connect(self, server: tuple[str, int]) -> Connection:
+        return Connection(*server, security=self._security, client_id=self._client_id, timeout=self._timeout)
 
 
 def _host_and_port(server: str) -> tuple[str, int]:

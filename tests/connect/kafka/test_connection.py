@@ -78,7 +78,7 @@ def test_what_is_no_broker_is_named(
 
 def test_every_broker_that_was_tried_is_named(unused_ports: list[int]) -> None:
     servers = ",".join(f"127.0.0.1:{port}" for port in unused_ports)
-    with Client(servers) as client, pytest.raises(RetriableError) as refusal:
+    with Client({"bootstrap.servers": servers}) as client, pytest.raises(RetriableError) as refusal:
         client.describe_cluster()
     for port in unused_ports:
         assert f"127.0.0.1:{port}" in str(refusal.value)
@@ -96,4 +96,4 @@ def unused_ports() -> list[int]:
 @pytest.mark.parametrize("servers", ["", " , ", "broker", "broker:", "broker:port", ":9092", "b:0", "b:70000"])
 def test_a_malformed_address_is_refused(servers: str) -> None:
     with pytest.raises(ConfigError, match=r"bootstrap\.servers"):
-        Client(servers)
+        Client({"bootstrap.servers": servers})

@@ -80,7 +80,8 @@ def log_dirs_at(bootstrap: str) -> list[LogDir]:
     """The folders of the brokers, with what each partition takes there. UnreachableError when no broker answers."""
     from kconnect.kafka.client import Client
 
-    with reaching(bootstrap), Client(bootstrap, client_id="kconnect-cli", timeout=REACH_SECONDS) as client:
+    server = {"bootstrap.servers": bootstrap}
+    with reaching(bootstrap), Client(server, client_id="kconnect-cli", timeout=REACH_SECONDS) as client:
         return client.describe_log_dirs()
 
 

@@ -206,7 +206,7 @@ def _facts(server: str) -> dict[str, Any]:
     from kconnect.kafka.client import Client
     from kconnect.log.running import running_broker
 
-    with reaching(server), Client(server, client_id="kconnect-cli") as client:
+    with reaching(server), Client({"bootstrap.servers": server}, client_id="kconnect-cli") as client:
         cluster = client.describe_cluster()
         log_dirs = client.describe_log_dirs()
     partitions = [(t, p) for t in topics_at(admin_client(server), server).values() for p in t.partitions.values()]

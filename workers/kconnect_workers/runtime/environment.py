@@ -59,8 +59,8 @@ class Environment:
     """Runs no connector code in the worker's process. Every method belongs to the worker's event loop.
 
     `worker_props` are the worker's settings as its hosts need them (with `bootstrap.servers` filled in, secrets
-    unresolved); `folder` is where the processes are registered; `offsets` is given where the worker keeps source
-    offsets in a file. `holds_lease` says whether processes may go on: in distributed mode, whether the group's
+    unresolved), `consumer_props` those of its tasks' consumers with secrets resolved (without: the same); `folder` is
+    where the processes are registered; `offsets` is given where the worker keeps source offsets in a file. `holds_lease` says whether processes may go on: in distributed mode, whether the group's
     heartbeats succeed.
     """
 
@@ -70,11 +70,13 @@ class Environment:
         listener: StatusListener,
         *,
         folder: Path,
+        consumer_props: Mapping[str, str] | None = None,
         settings: EnvironmentSettings | None = None,
         offsets: OffsetBackend | None = None,
         holds_lease: Callable[[], bool] = lambda: True,
     ) -> None:
         self._worker_props = dict(worker_props)
+        self._consumer_props = self._worker_props if consumer_props is None else consumer_props
         self._listener = listener
         self._settings = settings or EnvironmentSettings()
         self._offsets = offsets
@@ -294,7 +296,7 @@ class Environment:
 
     def _leave_group(self, stats: TaskStats) -> None:
         if stats.group_id is not None and stats.member_id is not None:
-            leaving = leave_group(self._worker_props, stats.group_id, stats.member_id)
+            leaving = leave_group(self._consumer_props, stats.group_id, stats.member_id)
             self._nursery.in_background(leaving)
 
     async def _stop_all(self, processes: Sequence[SupervisedProcess]) -> None:

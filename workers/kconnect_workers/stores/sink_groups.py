@@ -57,7 +57,7 @@ class SinkGroups:
 
     async def evict(self, group: str) -> None:
         """Have every member leave: they are of a worker that was killed, and nobody shall wait for their sessions to
-        expire. On a broker without security only."""
+        expire."""
         await asyncio.to_thread(self._evict, group)
 
     def _offsets(self, group: str) -> dict[TopicPartition, int]:
@@ -91,7 +91,7 @@ class SinkGroups:
         described = _result(asked[group], f"describing group {group}", missing=None)
         members = [] if described is None else [member.member_id for member in described.members]
         if members:
-            with Client(self._props["bootstrap.servers"]) as client:
+            with Client(known(self._props, "admin")) as client:
                 client.leave_group(group, members)
 
     def _admin(self) -> AdminClient:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ import psutil
 import pytest
 
 from kconnect.log.limits import Limits
+from kconnect.log.protocol import requests
+from kconnect.log.protocol.api_key import ApiKey
 from kconnect.log.protocol.batch import batches
 from kconnect.log.protocol.error_code import ErrorCode
 from kconnect.log.protocol.records import Record, build_batch, read_records
@@ -161,3 +164,34 @@ def test_a_broker_that_ends_takes_its_compactor_along(tmp_path: Path) -> None:
             client.produce(compacted_batch(*[(b"%d" % i, b"x" * 100) for i in range(500)]))
         running[0].suspend()  # it would go on for ever
     assert compactors() == []
+
+
+def test_checkpoints_follow_the_bytes_when_topics_are_deleted_too(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "data" / "recovery-point-offset-checkpoint"
+    with serving(tmp_path / "data", BrokerSettings(checkpoint_bytes=1000)) as address, RawClient(address) as client:
+        deadline = Deadline(60)
+        client.create_topic("large")
+        client.produce(batch_of(b"x" * 20_000), topic="large")
+        while read_offsets(checkpoint).get(("large", 0)) != 1:
+            deadline.check("no checkpoint was written")
+        client.call(ApiKey.DELETE_TOPICS, 5, requests.DeleteTopics(topic_names=["large"], timeout_ms=1000))
+        client.create_topic("small")
+        client.produce(batch_of(b"x" * 2000), topic="small")
+        while read_offsets(checkpoint).get(("small", 0)) != 1:
+            deadline.check("the bytes of the deleted topic still count")
+
+
+def test_topics_are_synced_when_their_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: set[int] = set()
+
+    def note(fd: int) -> None:
+        synced.add(os.fstat(fd).st_ino)
+
+    monkeypatch.setattr("kconnect.log.storage.syncer._fdatasync", note)
+    with serving(tmp_path / "data", BrokerSettings()) as address, RawClient(address) as client:
+        client.create_topic("now_and_then", flush_ms="10")
+        client.produce(batch_of(b"x"), topic="now_and_then")
+        file = tmp_path / "data" / "now_and_then-0" / f"{0:020d}.log"
+        deadline = Deadline(30)
+        while file.stat().st_ino not in synced:
+            deadline.check("nothing was synced")

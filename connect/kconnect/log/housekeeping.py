@@ -57,9 +57,7 @@ class Housekeeping:
         self._loop.call_later(_LOOK_INTERVAL, self._look)  # first: a fault must not be the last look
         self._reserve.refill()
         now = time.monotonic()
-        appended = sum(partition.appended_bytes for partition in self._topics.partitions())
-        # With a topic its bytes go, too.
-        self._appended_at_checkpoint = min(self._appended_at_checkpoint, appended)
+        appended = self._topics.appended_bytes
         new_bytes = appended - self._appended_at_checkpoint
         age = now - self._last_checkpoint
         if new_bytes >= self._settings.checkpoint_bytes or (new_bytes and age >= self._settings.checkpoint_interval):

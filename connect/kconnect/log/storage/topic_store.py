@@ -44,6 +44,7 @@ class TopicStore:
         self._on_dirty = on_dirty
         self._reserve = reserve
         self._defaults = defaults or {}
+        self._bytes_of_deleted = 0
         self._is_open = False
 
     def open(self) -> None:
@@ -113,6 +114,11 @@ class TopicStore:
         for topic in self.by_name.values():
             yield from topic.partitions
 
+    @property
+    def appended_bytes(self) -> int:
+        """How much was appended since the opening, to topics that are deleted by now as well."""
+        return self._bytes_of_deleted + sum(partition.appended_bytes for partition in self.partitions())
+
     def create(self, name: str, partitions: int, overrides: dict[str, str]) -> Topic:
         """A new topic, with a new id, that is there after a power loss too.
 
@@ -172,6 +178,7 @@ class TopicStore:
         del self.by_name[topic.name], self.by_id[topic.topic_id]
         doomed = []
         for partition in topic.partitions:
+            self._bytes_of_deleted += partition.appended_bytes
             partition.abandon()
             target = partition.folder.with_name(f"{partition.folder.name[:200]}.{secrets.token_hex(16)}{_DELETED}")
             doomed.append(partition.folder.rename(target))

@@ -21,6 +21,7 @@ _PRIMITIVES = (
     ),
 )
 _JSON = Plugin("kconnect_converters.json:JsonConverter", java="org.apache.kafka.connect.json.JsonConverter")
+_AVRO = Plugin("kconnect_converters.avro:AvroConverter", java="io.confluent.connect.avro.AvroConverter")
 _SIMPLE_HEADER = Plugin(
     "kconnect_converters.header:SimpleHeaderConverter",
     java="org.apache.kafka.connect.storage.SimpleHeaderConverter",
@@ -29,7 +30,7 @@ _SIMPLE_HEADER = Plugin(
 
 @hookimpl
 def register_converters() -> list[Plugin]:
-    return [_JSON, *_PRIMITIVES]
+    return [_JSON, _AVRO, *_PRIMITIVES]
 
 
 @hookimpl

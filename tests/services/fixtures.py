@@ -15,8 +15,17 @@ from services.kafka.broker import running_kafka
 from services.kafka.tools import JavaTools
 from services.postgres import running_postgres
 from services.redis import redis_client, running_redis
+from services.schema_registry import running_schema_registry
 
-__all__ = ["kafka_bootstrap", "kafka_tools", "kcat", "postgres_database", "postgres_url", "redis_url"]
+__all__ = [
+    "kafka_bootstrap",
+    "kafka_tools",
+    "kcat",
+    "postgres_database",
+    "postgres_url",
+    "redis_url",
+    "schema_registry_url",
+]
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +76,17 @@ def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         return
     with running_kafka(tmp_path_factory.mktemp("kafka")) as kafka:
         yield kafka.bootstrap
+
+
+@pytest.fixture(scope="session")
+def schema_registry_url() -> Iterator[str]:
+    """URL of a schema registry of Confluent's protocol: $KCONNECT_TEST_SCHEMA_REGISTRY_URL or our own."""
+    given = os.environ.get("KCONNECT_TEST_SCHEMA_REGISTRY_URL")
+    if given:
+        yield given
+        return
+    with running_schema_registry() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from functools import cache
 
 import pytest
 
-from services import postgres, redis
+from services import postgres, redis, schema_registry
 from services.kafka import jars
 
 __all__ = ["REQUIREMENTS", "Requirement", "needed_by", "why_missing"]
@@ -53,6 +53,12 @@ REQUIREMENTS = {
             missing=jars.missing,
             url_variable="KCONNECT_TEST_KAFKA_BOOTSTRAP",
             fixtures=frozenset({"kafka_bootstrap"}),
+        ),
+        Requirement(
+            name="schema-registry",
+            missing=schema_registry.missing,
+            url_variable="KCONNECT_TEST_SCHEMA_REGISTRY_URL",
+            fixtures=frozenset({"schema_registry_url"}),
         ),
         Requirement(name="kafka-tools", missing=jars.missing, fixtures=frozenset({"kafka_tools"})),
         Requirement(

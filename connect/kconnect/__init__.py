@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         RetriableError,
     )
     from kconnect.hookspecs import hookimpl
+    from kconnect.offset_ledger import OffsetLedger, OffsetStore
     from kconnect.plugin import Plugin
     from kconnect.policy import ClientOverridePolicy
     from kconnect.providers import ConfigData, ConfigProvider
@@ -47,6 +48,7 @@ _HOMES = {
     "kconnect.errors": "AlreadyExistsError ConfigError ConnectError DataError NotFoundError"
     " RebalanceInProgressError RetriableError",
     "kconnect.hookspecs": "hookimpl",
+    "kconnect.offset_ledger": "OffsetLedger OffsetStore",
     "kconnect.plugin": "Plugin",
     "kconnect.policy": "ClientOverridePolicy",
     "kconnect.providers": "ConfigData ConfigProvider",
@@ -95,6 +97,8 @@ __all__ = [
     "Header",
     "HeaderConverter",
     "NotFoundError",
+    "OffsetLedger",
+    "OffsetStore",
     "PartitionLog",
     "Password",
     "Plugin",

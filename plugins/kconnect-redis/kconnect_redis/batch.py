@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from redis.exceptions import ResponseError
 
-from kconnect import DataError, SinkRecord, TopicPartition
+from kconnect import DataError, SinkRecord
 from kconnect_redis.commands import RecordCommands
-from kconnect_redis.deployment import Deployment, KeyedCommand
+from kconnect_redis.deployment import KeyedCommand
 from kconnect_redis.link import Argument
+
+
+class Server(Protocol):
+    """A link, or a deployment of several."""
+
+    def failure(self, error: ResponseError) -> Exception:
+        """What a command's error means."""
+        ...
+
 
 Refusal = tuple[SinkRecord, DataError]
 Report = Callable[[SinkRecord, DataError], None]
@@ -34,12 +43,12 @@ class Batch:
                 self.commands.append((key, command))
                 self._records.append(record)
 
-    def judge(self, answers: Sequence[Any], deployment: Deployment) -> tuple[list[SinkRecord], Exception] | None:
+    def judge(self, answers: Sequence[Any], server: Server) -> tuple[list[SinkRecord], Exception] | None:
         """Note which records were refused, up to the first command that failed for another reason than its record: the
         records from there on, and the reason."""
         for number, answer in enumerate(answers):
             if isinstance(answer, ResponseError):
-                error = deployment.failure(answer)
+                error = server.failure(answer)
                 record = self._records[number]
                 if not isinstance(error, DataError):
                     return self._records[number:], error
@@ -62,8 +71,3 @@ class Batch:
 
 def where(record: SinkRecord) -> str:
     return f"{record.original_topic}-{record.original_partition}@{record.original_offset}"
-
-
-def partition_of(record: SinkRecord) -> TopicPartition:
-    """Where it was read, whatever transforms made of it."""
-    return TopicPartition(record.original_topic, record.original_partition)

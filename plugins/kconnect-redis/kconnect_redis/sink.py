@@ -9,8 +9,8 @@ from kconnect import ConnectError, DataError, RetriableError, SinkConnector, Sin
 from kconnect_redis.commands import RecordCommands
 from kconnect_redis.config import RedisSinkConfig
 from kconnect_redis.deployment import Deployment, deployment_of
-from kconnect_redis.offset_ledger import OffsetLedger, set_offsets
-from kconnect_redis.writers import PlainWriter, TransactionWriter, Writer
+from kconnect_redis.offset_store import RedisOffsets
+from kconnect_redis.writers import ExactlyOnceWriter, PlainWriter, TransactionWriter, Writer
 
 _MODULES = {"JSON": ("JSON.SET", "RedisJSON"), "TIMESERIES": ("TS.ADD", "RedisTimeSeries")}
 
@@ -45,11 +45,11 @@ class RedisSinkTask(SinkTask[RedisSinkConfig]):
 
     def _writer_for(self, config: RedisSinkConfig) -> Writer:
         commands = RecordCommands(config)
-        if config.exactly_once:
-            ledger = OffsetLedger(self.context.configs.get("name", ""), self.context)
-            return TransactionWriter(config, self._redis, commands, ledger)
-        if config.multiexec:
-            return TransactionWriter(config, self._redis, commands, None)
+        if config.exactly_once or config.multiexec:
+            [link] = self._redis.links()
+            if config.exactly_once:
+                return ExactlyOnceWriter(config, link, commands, self.context.configs.get("name", ""), self.context)
+            return TransactionWriter(config, link, commands)
         return PlainWriter(config, self._redis, commands)
 
     def _check_once(self) -> None:
@@ -79,7 +79,7 @@ class RedisSink(SinkConnector[RedisSinkConfig]):
             redis = deployment_of(config)
             try:
                 [link] = redis.links()
-                set_offsets(link, props.get("name", ""), offsets)
+                RedisOffsets(link, props.get("name", "")).alter(offsets)
             finally:
                 redis.close()
         return True

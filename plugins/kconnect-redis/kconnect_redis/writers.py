@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from redis.exceptions import ResponseError
 
-from kconnect import ConnectError, DataError, RetriableError, SinkRecord, TopicPartition
-from kconnect_redis.batch import Batch, Refusal, Report, partition_of
+from kconnect import ConnectError, DataError, RetriableError, SinkRecord, SinkTaskContext, TopicPartition
+from kconnect.offset_ledger import OffsetLedger, partition_of
+from kconnect_redis.batch import Batch, Refusal, Report
 from kconnect_redis.commands import RecordCommands
 from kconnect_redis.config import RedisSinkConfig
 from kconnect_redis.deployment import Deployment
-from kconnect_redis.link import Link
-from kconnect_redis.offset_ledger import OffsetLedger
+from kconnect_redis.link import Command, Link
+from kconnect_redis.offset_store import RedisOffsets
 from kconnect_redis.transaction import execute
 
 
@@ -50,7 +51,7 @@ class PlainWriter:
                 unwritten, error = failed
                 self._keep_beginning(left, unwritten[0], batch)
                 raise error
-            self._replicas.wait(self._deployment)
+            self._replicas.wait(self._deployment.links())
         refused, self._refused = self._refused + batch.refused, []
         self._written.clear()
         for record, error in refused:
@@ -67,46 +68,67 @@ class PlainWriter:
 
 
 class TransactionWriter:
-    """What is put at once in one MULTI/EXEC; with a ledger, exactly once.
+    """What is put at once in one MULTI/EXEC."""
 
-    A transaction is not undone when Redis refuses one of its commands, and with a ledger it has moved the offsets. So
-    the types of keys are looked at before. Where one changes in between, and that is not tolerated, the offset goes
-    back to the record: nothing is passed over when the task starts again.
+    def __init__(self, config: RedisSinkConfig, link: Link, commands: RecordCommands) -> None:
+        self._link = link
+        self._commands = commands
+        self._replicas = Replicas(config)
+
+    def write(self, records: Sequence[SinkRecord], report: Report) -> None:
+        batch = Batch(records, self._commands)
+        if batch.commands:
+            failed = batch.judge(_executed(self._link, [command for _, command in batch.commands]), self._link)
+            if failed is not None:
+                raise failed[1]
+            self._replicas.wait([self._link])
+        for record, error in batch.refused:
+            report(record, error)
+
+    def close(self, partitions: Iterable[TopicPartition]) -> None:
+        pass
+
+
+class ExactlyOnceWriter:
+    """What is put at once, and its offsets, in one MULTI/EXEC.
+
+    A transaction is not undone when Redis refuses one of its commands, and it has moved the offsets. So the types of
+    keys are looked at before. Where one changes in between, and that is not tolerated, the offset goes back to the
+    record: nothing is passed over when the task starts again.
     """
 
     def __init__(
-        self, config: RedisSinkConfig, deployment: Deployment, commands: RecordCommands, ledger: OffsetLedger | None
+        self, config: RedisSinkConfig, link: Link, commands: RecordCommands, name: str, context: SinkTaskContext
     ) -> None:
-        self._deployment = deployment
+        self._link = link
         self._commands = commands
         self._replicas = Replicas(config)
-        self._ledger = ledger
-        self._type = None if ledger is None else _TYPES.get(config.kind)
+        self._offsets = RedisOffsets(link, name)
+        self._ledger = OffsetLedger(self._offsets, context)
+        self._type = _TYPES.get(config.kind)
         self._reported: set[tuple[TopicPartition, int]] = set()
         """Of a batch that may be given again."""
 
     def write(self, records: Sequence[SinkRecord], report: Report) -> None:
-        [link] = self._deployment.links()
-        if self._ledger is not None:
-            records = self._ledger.begin(link, records)
-        batch = Batch(records, self._commands)
-        self._refuse_other_types(link, batch)
+        batch = Batch(self._ledger.begin(records), self._commands)
+        self._refuse_other_types(batch)
         for refusal in batch.refused:
             self._report_once(refusal, report)
-        self._execute(link, batch, report)
-        self._replicas.wait(self._deployment)
+        offsets = self._offsets.commands(self._ledger.offsets())
+        if offsets:
+            self._execute(batch, offsets, report)
+            self._replicas.wait([self._link])
         self._reported.clear()
 
     def close(self, partitions: Iterable[TopicPartition]) -> None:
         self._reported.clear()
-        if self._ledger is not None:
-            self._ledger.give_up(partitions)
+        self._ledger.give_up(partitions)
 
-    def _refuse_other_types(self, link: Link, batch: Batch) -> None:
+    def _refuse_other_types(self, batch: Batch) -> None:
         keys = list(dict.fromkeys(key for key, _ in batch.commands)) if self._type else []
-        for key, answer in zip(keys, link.send([("TYPE", key) for key in keys]), strict=True):
+        for key, answer in zip(keys, self._link.send([("TYPE", key) for key in keys]), strict=True):
             if isinstance(answer, ResponseError):
-                raise link.failure(answer)
+                raise self._link.failure(answer)
             if answer.decode() not in ("none", self._type):
                 batch.refuse_key(key, DataError(f"WRONGTYPE: the key {key!r} is a {answer.decode()}, no {self._type}"))
 
@@ -117,32 +139,28 @@ class TransactionWriter:
             report(record, error)
             self._reported.add(place)
 
-    def _execute(self, link: Link, batch: Batch, report: Report) -> None:
-        data = [command for _, command in batch.commands]
-        offsets = [] if self._ledger is None else self._ledger.commands()
-        if not data and not offsets:
-            return
-        answers = execute(link, [*data, *offsets])
-        if answers is None:
-            raise RetriableError("the offsets in Redis were changed by someone else, which is looked into")
-        if self._ledger is not None:
-            self._ledger.done()
+    def _execute(self, batch: Batch, offsets: Sequence[Command], report: Report) -> None:
+        answers = _executed(self._link, [*(command for _, command in batch.commands), *offsets])
+        self._ledger.done()
         known = len(batch.refused)
-        failed = batch.judge(answers[: len(data)], self._deployment)
+        failed = batch.judge(answers[: len(batch.commands)], self._link)
         for number, refusal in enumerate(batch.refused[known:], known):
             try:
                 self._report_once(refusal, report)
             except ConnectError:
-                self._go_back(link, [record for record, _ in batch.refused[number:]])
+                self._ledger.go_back([record for record, _ in batch.refused[number:]])
                 raise
         if failed is not None:
             unwritten, error = failed
-            self._go_back(link, unwritten)
+            self._ledger.go_back(unwritten)
             raise error
 
-    def _go_back(self, link: Link, records: Sequence[SinkRecord]) -> None:
-        if self._ledger is not None:
-            self._ledger.go_back(link, records)
+
+def _executed(link: Link, commands: Sequence[Command]) -> list[Any]:
+    answers = execute(link, commands)
+    if answers is None:
+        raise RetriableError("the offsets in Redis were changed by someone else, which is looked into")
+    return answers
 
 
 _TYPES: Final = {
@@ -164,11 +182,11 @@ class Replicas:
         self._count = config.wait_replicas
         self._timeout_ms = config.wait_timeout
 
-    def wait(self, deployment: Deployment) -> None:
+    def wait(self, links: Iterable[Link]) -> None:
         """Raises RetriableError when they do not have it in time."""
         if not self._count:
             return
-        for link in deployment.links():
+        for link in links:
             reached = link.call("WAIT", self._count, self._timeout_ms)
             if reached < self._count:
                 raise RetriableError(

@@ -154,6 +154,47 @@ def offset_delete(_: int, __: bytes) -> Message:
     return r.OffsetDelete(group_id="g", topics=[r.OffsetDelete.Topic(name="t", partitions=[partition])])
 
 
+def add_partitions_to_txn(version: int, _: bytes) -> Message:
+    topics = [r.AddPartitionsToTxn.Topic(name=name, partitions=[0, 9]) for name in ("t", "none")]
+    if version < 4:
+        return r.AddPartitionsToTxn(v3_and_below_transactional_id="tx", v3_and_below_topics=topics)
+    transactions = [
+        r.AddPartitionsToTxn.Transaction(
+            transactional_id=name, producer_id=0, producer_epoch=0, verify_only=verify_only, topics=topics
+        )
+        for name, verify_only in [("tx", True), ("ty", False)]
+    ]
+    return r.AddPartitionsToTxn(transactions=transactions)
+
+
+def txn_offset_commit(_: int, __: bytes) -> Message:
+    partitions = [r.TxnOffsetCommit.Partition(partition_index=0, committed_offset=1)]
+    return r.TxnOffsetCommit(
+        transactional_id="tx", group_id="g", topics=[r.TxnOffsetCommit.Topic(name="t", partitions=partitions)]
+    )
+
+
+def write_txn_markers(_: int, __: bytes) -> Message:
+    topics = [r.WriteTxnMarkers.WritableTxnMarkerTopic(name=name, partition_indexes=[0]) for name in ("t", "none")]
+    return r.WriteTxnMarkers(
+        markers=[
+            r.WriteTxnMarkers.WritableTxnMarker(
+                producer_id=7, producer_epoch=0, transaction_result=True, topics=topics, coordinator_epoch=0
+            )
+        ]
+    )
+
+
+def describe_producers(_: int, __: bytes) -> Message:
+    topics = [r.DescribeProducers.TopicRequest(name=name, partition_indexes=[0, 9]) for name in ("t", "none")]
+    return r.DescribeProducers(topics=topics)
+
+
+def describe_topic_partitions(_: int, __: bytes) -> Message:
+    topics = [r.DescribeTopicPartitions.TopicRequest(name=name) for name in ("t", "none", "b/d")]
+    return r.DescribeTopicPartitions(topics=topics, response_partition_limit=2000)
+
+
 ASKS: dict[ApiKey, Callable[[int, bytes], Message]] = {
     ApiKey.PRODUCE: produce,
     ApiKey.FETCH: fetch,
@@ -181,6 +222,16 @@ ASKS: dict[ApiKey, Callable[[int, bytes], Message]] = {
     ApiKey.DELETE_GROUPS: lambda _, __: r.DeleteGroups(groups_names=["none", "g"]),
     ApiKey.INCREMENTAL_ALTER_CONFIGS: incremental_alter_configs,
     ApiKey.OFFSET_DELETE: offset_delete,
+    ApiKey.ADD_PARTITIONS_TO_TXN: add_partitions_to_txn,
+    ApiKey.ADD_OFFSETS_TO_TXN: lambda _, __: r.AddOffsetsToTxn(transactional_id="tx", group_id="g"),
+    ApiKey.END_TXN: lambda _, __: r.EndTxn(transactional_id="tx"),
+    ApiKey.TXN_OFFSET_COMMIT: txn_offset_commit,
+    ApiKey.WRITE_TXN_MARKERS: write_txn_markers,
+    ApiKey.DESCRIBE_PRODUCERS: describe_producers,
+    ApiKey.DESCRIBE_TRANSACTIONS: lambda _, __: r.DescribeTransactions(transactional_ids=["tx", ""]),
+    ApiKey.LIST_TRANSACTIONS: lambda _, __: r.ListTransactions(state_filters=["Ongoing", "Unheard"]),
+    ApiKey.DESCRIBE_ACLS: lambda _, __: r.DescribeAcls(resource_type_filter=1, operation=1, permission_type=1),
+    ApiKey.DESCRIBE_TOPIC_PARTITIONS: describe_topic_partitions,
     ApiKey.DESCRIBE_CLUSTER: lambda _, __: r.DescribeCluster(),
 }
 
@@ -203,13 +254,26 @@ _EXPECTED = {
     ApiKey.SYNC_GROUP: {ErrorCode.UNKNOWN_MEMBER_ID},
     ApiKey.LEAVE_GROUP: {ErrorCode.NONE, ErrorCode.UNKNOWN_MEMBER_ID},
     ApiKey.OFFSET_DELETE: {ErrorCode.GROUP_ID_NOT_FOUND},
+    ApiKey.ADD_OFFSETS_TO_TXN: {ErrorCode.INVALID_PRODUCER_ID_MAPPING},
+    ApiKey.END_TXN: {ErrorCode.INVALID_PRODUCER_ID_MAPPING},
+    ApiKey.DESCRIBE_ACLS: {ErrorCode.SECURITY_DISABLED},
 }
 
 
-def test_transactions_are_refused_for_good(client: RawClient) -> None:
-    request = requests.InitProducerId(transactional_id="t", transaction_timeout_ms=1000)
-    answer = client.call(ApiKey.INIT_PRODUCER_ID, 4, request)
-    assert answer.error_code == ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+def test_topics_are_described_a_few_partitions_at_a_time(client: RawClient) -> None:
+    for name, partitions in [("a", 2), ("b", 3), ("c", 1)]:
+        client.create_topic(name, partitions=partitions)
+    cursor, pages = None, []
+    while True:
+        message = r.DescribeTopicPartitions(topics=[], response_partition_limit=2, cursor=cursor)
+        answer = client.call(ApiKey.DESCRIBE_TOPIC_PARTITIONS, 0, message)
+        pages.append([(topic.name, [p.partition_index for p in topic.partitions]) for topic in answer.topics])
+        if answer.next_cursor is None:
+            break
+        cursor = r.DescribeTopicPartitions.Cursor(
+            topic_name=answer.next_cursor.topic_name, partition_index=answer.next_cursor.partition_index
+        )
+    assert pages == [[("a", [0, 1])], [("b", [0, 1])], [("b", [2]), ("c", [0])]]
 
 
 @pytest.mark.parametrize(

@@ -208,10 +208,10 @@ class Transactions(RuleBasedStateMachine):
         self.node.transactions.init_producer(transactional_id, TIMEOUT_MS, None, reply)
 
     @precondition(lambda self: self.clients)
-    @rule(data=st.data(), topics=st.sampled_from(["t", "u", "tu"]))
-    def write(self, data: st.DataObject, topics: str) -> None:
+    @rule(pick=st.integers(0, 20), topics=st.sampled_from(["t", "u", "tu"]))
+    def write(self, pick: int, topics: str) -> None:
         """A batch to each topic, of whichever producer: of a zombie too."""
-        client = data.draw(st.sampled_from(self.clients))
+        client = self.clients[pick % len(self.clients)]
         if client.waits:
             return
         if client.open is None:
@@ -246,9 +246,9 @@ class Transactions(RuleBasedStateMachine):
         transaction.partitions.add(topic)
 
     @precondition(lambda self: self.clients)
-    @rule(data=st.data())
-    def commit_offset(self, data: st.DataObject) -> None:
-        client = data.draw(st.sampled_from(self.clients))
+    @rule(pick=st.integers(0, 20))
+    def commit_offset(self, pick: int) -> None:
+        client = self.clients[pick % len(self.clients)]
         transaction, node = client.open, self.node
         if client.waits or transaction is None:
             return
@@ -270,9 +270,9 @@ class Transactions(RuleBasedStateMachine):
         node.transactions.add_partitions(client.transactional_id, client.identity, frozenset({partition}), added)
 
     @precondition(lambda self: self.clients)
-    @rule(data=st.data(), commit=st.booleans())
-    def end(self, data: st.DataObject, commit: bool) -> None:
-        client = data.draw(st.sampled_from(self.clients))
+    @rule(pick=st.integers(0, 20), commit=st.booleans())
+    def end(self, pick: int, commit: bool) -> None:
+        client = self.clients[pick % len(self.clients)]
         transaction = client.open
         if client.waits or transaction is None:
             return
@@ -370,3 +370,17 @@ def committed_values(partition: Partition) -> set[int]:
 
 def test_transactions_are_seen_whole_or_not_at_all_whatever_happens() -> None:
     run_state_machine_as_test(Transactions, settings=settings(max_examples=40, stateful_step_count=40, deadline=None))
+
+
+@pytest.mark.parametrize("steps", range(7))
+@pytest.mark.parametrize("commit", [True, False])
+def test_a_power_loss_between_any_two_steps_of_an_end_leaves_a_transaction_whole(commit: bool, steps: int) -> None:
+    for seed in range(12):
+        machine = Transactions()
+        machine.begin()
+        machine.write(pick=0, topics="tu")
+        machine.commit_offset(pick=0)
+        machine.end(pick=0, commit=commit)
+        machine.go_on(steps)
+        machine.crash(power_loss=True, seed=seed)
+        machine.teardown()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kconnect.log.protocol.error_code import ErrorCode
 
 if TYPE_CHECKING:
-    from kconnect.log.coordinators.member import Member
+    from kconnect.log.coordinators.member import Join, Member
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,16 @@ class Keep:
 Effect = JoinAnswer | SyncAnswer | Keep
 
 
-def answer_to_join(member: Member, error: ErrorCode) -> JoinAnswer:
-    """A refusal of the join that `member` has waiting."""
-    assert member.join is not None
-    return JoinAnswer(reply_to=member.join.reply_to, member_id=member.member_id, error=error)
+def refuse_join(request: Join, error: ErrorCode) -> JoinAnswer:
+    """A refusal of a join that no member has waiting."""
+    return JoinAnswer(reply_to=request.reply_to, member_id=request.member_id, error=error)
+
+
+def refuse_waiting(member: Member, error: ErrorCode, effects: list[Effect], *, joins: bool = True) -> None:
+    """Answer with `error` what `member` waits for."""
+    if joins and member.join is not None:
+        effects.append(JoinAnswer(reply_to=member.join.reply_to, member_id=member.member_id, error=error))
+        member.join = None
+    if member.sync is not None:
+        effects.append(SyncAnswer(reply_to=member.sync.reply_to, error=error))
+        member.sync = None

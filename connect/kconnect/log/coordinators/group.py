@@ -13,7 +13,14 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from kconnect.log.coordinators.effects import Effect, JoinAnswer, Keep, SyncAnswer, answer_to_join
+from kconnect.log.coordinators.effects import (
+    Effect,
+    JoinAnswer,
+    Keep,
+    SyncAnswer,
+    refuse_join,
+    refuse_waiting,
+)
 from kconnect.log.coordinators.member import Join, Member, Sync
 from kconnect.log.coordinators.roster import Roster
 from kconnect.log.protocol.error_code import ErrorCode
@@ -115,9 +122,9 @@ class Group:
 
     def join(self, request: Join, now: float) -> list[Effect]:
         """Take a member in, or let one join again."""
-        error = self._check_protocols(request)
+        error = self._roster.check_protocols(request, self.protocol_type)
         if error is not None:
-            return [_refuse_join(request, error)]
+            return [refuse_join(request, error)]
         if not request.member_id:
             return self._join_without_id(request, now)
         effects: list[Effect] = []
@@ -127,17 +134,8 @@ class Group:
             return effects
         error = self._roster.check_identity(request.member_id, request.group_instance_id)
         if error is not None:
-            return [_refuse_join(request, error)]
+            return [refuse_join(request, error)]
         return self._rejoin(self.members[request.member_id], request, now)
-
-    def _check_protocols(self, request: Join) -> ErrorCode | None:
-        if not request.protocols or not request.protocol_type:
-            return ErrorCode.INCONSISTENT_GROUP_PROTOCOL
-        if self.members and request.protocol_type != self.protocol_type:
-            return ErrorCode.INCONSISTENT_GROUP_PROTOCOL
-        if not self._roster.knows_one_of(request.protocols, besides=request.member_id):
-            return ErrorCode.INCONSISTENT_GROUP_PROTOCOL
-        return None
 
     def _join_without_id(self, request: Join, now: float) -> list[Effect]:
         effects: list[Effect] = []
@@ -158,14 +156,14 @@ class Group:
     def _join_new(self, request: Join, member_id: str, now: float, effects: list[Effect]) -> None:
         if not self.members:
             self.protocol_type = request.protocol_type
-        self._roster.admit(_member(request, member_id, join=request))
+        self._roster.admit(Member.of(request, member_id, join=request))
         self._rebalance(now, effects)
 
     def _replace_static(self, old: Member, request: Join, now: float, effects: list[Effect]) -> None:
         """A static member is back under a new id: the old one is fenced, and its assignment goes on."""
-        _refuse_waiting(old, ErrorCode.FENCED_INSTANCE_ID, effects)
+        refuse_waiting(old, ErrorCode.FENCED_INSTANCE_ID, effects)
         was_leader = self.leader == old.member_id
-        member = _member(request, request.fresh_member_id, assignment=old.assignment)
+        member = Member.of(request, request.fresh_member_id, assignment=old.assignment)
         self._roster.replace(old, member)
         unchanged = self.protocol_name is not None and old.protocols.get(self.protocol_name) == request.protocols.get(
             self.protocol_name
@@ -212,7 +210,7 @@ class Group:
         if self.state is GroupState.STABLE and not changed and not leads:
             self._touch(member, now)
             return [self._join_answer(member, request)]
-        _refuse_waiting(member, ErrorCode.REBALANCE_IN_PROGRESS, effects)
+        refuse_waiting(member, ErrorCode.REBALANCE_IN_PROGRESS, effects)
         member.protocols = request.protocols
         member.session_timeout, member.rebalance_timeout = request.session_timeout, request.rebalance_timeout
         member.client_id, member.client_host = request.client_id, request.client_host
@@ -227,7 +225,7 @@ class Group:
         if self.state is not GroupState.PREPARING_REBALANCE:
             if self.state is GroupState.COMPLETING_REBALANCE:
                 for member in self.members.values():
-                    _refuse_waiting(member, ErrorCode.REBALANCE_IN_PROGRESS, effects, joins=False)
+                    refuse_waiting(member, ErrorCode.REBALANCE_IN_PROGRESS, effects, joins=False)
                     self._touch(member, now)
             first = self.state is GroupState.EMPTY
             self.state = GroupState.PREPARING_REBALANCE
@@ -302,7 +300,7 @@ class Group:
         if self.state is GroupState.STABLE:
             return [self._sync_answer(member, request)]
         effects: list[Effect] = []
-        _refuse_waiting(member, ErrorCode.REBALANCE_IN_PROGRESS, effects)
+        refuse_waiting(member, ErrorCode.REBALANCE_IN_PROGRESS, effects)
         member.sync = request
         if member.member_id == self.leader:
             self._assign(request.assignments, now, effects)
@@ -408,7 +406,7 @@ class Group:
         member.deadline = now + member.session_timeout
 
     def _remove(self, member: Member, effects: list[Effect]) -> None:
-        _refuse_waiting(member, ErrorCode.UNKNOWN_MEMBER_ID, effects)
+        refuse_waiting(member, ErrorCode.UNKNOWN_MEMBER_ID, effects)
         self._roster.remove(member)
 
     def _after_removal(self, now: float, effects: list[Effect]) -> None:
@@ -418,32 +416,3 @@ class Group:
             self._rebalance(now, effects)
         else:
             self._complete_if_all_joined(now, effects)
-
-
-def _refuse_join(request: Join, error: ErrorCode) -> JoinAnswer:
-    return JoinAnswer(reply_to=request.reply_to, member_id=request.member_id, error=error)
-
-
-def _refuse_waiting(member: Member, error: ErrorCode, effects: list[Effect], *, joins: bool = True) -> None:
-    """Answer with `error` what `member` waits for."""
-    if joins and member.join is not None:
-        effects.append(answer_to_join(member, error))
-        member.join = None
-    if member.sync is not None:
-        effects.append(SyncAnswer(reply_to=member.sync.reply_to, error=error))
-        member.sync = None
-
-
-def _member(request: Join, member_id: str, *, assignment: bytes = b"", join: Join | None = None) -> Member:
-    """A member as `request` describes it."""
-    return Member(
-        member_id=member_id,
-        group_instance_id=request.group_instance_id,
-        client_id=request.client_id,
-        client_host=request.client_host,
-        session_timeout=request.session_timeout,
-        rebalance_timeout=request.rebalance_timeout,
-        protocols=request.protocols,
-        assignment=assignment,
-        join=join,
-    )

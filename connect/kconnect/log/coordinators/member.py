@@ -57,6 +57,21 @@ class Member:
     join: Join | None = None
     sync: Sync | None = None
 
+    @classmethod
+    def of(cls, request: Join, member_id: str, *, assignment: bytes = b"", join: Join | None = None) -> Member:
+        """A member as `request` describes it."""
+        return cls(
+            member_id=member_id,
+            group_instance_id=request.group_instance_id,
+            client_id=request.client_id,
+            client_host=request.client_host,
+            session_timeout=request.session_timeout,
+            rebalance_timeout=request.rebalance_timeout,
+            protocols=request.protocols,
+            assignment=assignment,
+            join=join,
+        )
+
     @property
     def is_static(self) -> bool:
         """Whether it keeps its place over restarts (KIP-345)."""

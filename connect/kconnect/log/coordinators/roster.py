@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 from kconnect.log.protocol.error_code import ErrorCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from kconnect.log.coordinators.member import Member
+    from kconnect.log.coordinators.member import Join, Member
 
 
 class Roster:
@@ -81,10 +79,14 @@ class Roster:
             for member in self.members.values()
         )
 
-    def knows_one_of(self, protocols: Iterable[str], *, besides: str) -> bool:
-        """Whether some protocol is known to all members other than `besides`."""
-        others = [member for member in self.members.values() if member.member_id != besides]
-        return not others or any(all(name in member.protocols for member in others) for name in protocols)
+    def check_protocols(self, request: Join, protocol_type: str | None) -> ErrorCode | None:
+        """Why who asks to join has no protocol in common with the members of a group of that type, or None."""
+        others = [member for member in self.members.values() if member.member_id != request.member_id]
+        shared = not others or any(all(name in other.protocols for other in others) for name in request.protocols)
+        fits = not self.members or request.protocol_type == protocol_type
+        if request.protocols and request.protocol_type and shared and fits:
+            return None
+        return ErrorCode.INCONSISTENT_GROUP_PROTOCOL
 
     def elect_protocol(self) -> str:
         """The protocol that most members prefer among those that all of them know; there must be members."""

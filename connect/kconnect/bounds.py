@@ -1,9 +1,10 @@
-"""What a worker lets its connectors reach: the folders of `file.allowed.paths`, the hosts of `egress.allow`.
+"""What a worker lets its connectors reach: the folders of `file.allowed.paths`, the hosts of `egress.allow`, the Python
+code of `python.transform.allow`.
 
 A connector that opens files calls `allow_path`, one that connects calls `allow_host`: when its configuration is
 validated, and again in its task, which opens the path that it gets back. The framework sets the process's bounds before
-it runs plugin code; where it sets none, everything is allowed. Who does not ask is not held: a plugin is code of the
-worker's user, and to lock it in is the operating system's task.
+it runs plugin code; where it sets none, every folder and host is allowed, and no Python of a configuration's own. Who
+does not ask is not held: a plugin is code of the worker's user, and to lock it in is the operating system's task.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from kconnect.errors import ConfigError
 
 PATHS_KEY = "file.allowed.paths"
 HOSTS_KEY = "egress.allow"
+PYTHON_KEY = "python.transform.allow"
+
+EVERYTHING = "*"
+EXPRESSIONS = "expressions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +52,12 @@ _HOST = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<host>[^\s:/\[\]@]+))(?::(
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """None: no bounds. `folders` are absolute, with links followed."""
+    """None: no bounds. `folders` are absolute, with links followed. `python` are names of modules, EXPRESSIONS and
+    EVERYTHING."""
 
     folders: tuple[Path, ...] | None = None
     hosts: tuple[AllowedHost, ...] | None = None
+    python: frozenset[str] = frozenset()
 
     @classmethod
     def from_props(cls, props: Mapping[str, Any]) -> Bounds:
@@ -60,6 +67,7 @@ class Bounds:
         return cls(
             tuple(Path(folder).resolve() for folder in folders) or None,
             tuple(map(AllowedHost.parse, hosts)) or None,
+            frozenset(_items(props.get(PYTHON_KEY))),
         )
 
     def allow_path(self, key: str, path: str | os.PathLike[str]) -> Path:
@@ -82,6 +90,25 @@ class Bounds:
                 key=key,
                 suggestion=f"allowed: {', '.join(map(_written, self.hosts))}",
             )
+
+    def allow_module(self, key: str, module: str) -> None:
+        steps = module.split(".")
+        parents = {".".join(steps[:length]) for length in range(1, len(steps) + 1)}
+        if not self.python & (parents | {EVERYTHING}):
+            self._refuse_python(key, module, f"functions of {module}", module)
+
+    def allow_expression(self, key: str, expression: str) -> None:
+        if not self.python & {EXPRESSIONS, EVERYTHING}:
+            self._refuse_python(key, expression, "Python expressions", EXPRESSIONS)
+
+    def _refuse_python(self, key: str, value: str, what: str, item: str) -> None:
+        others = f" beside {', '.join(sorted(self.python))}" if self.python else ""
+        raise ConfigError(
+            f"{what} are not what this worker's {PYTHON_KEY} allows",
+            key=key,
+            value=value,
+            suggestion=f"who runs the worker can set {PYTHON_KEY}={item}{others}",
+        )
 
 
 _bounds = Bounds()
@@ -109,6 +136,17 @@ def allow_host(key: str, host: str, port: int | None = None) -> None:
     """ConfigError, naming the setting `key` that it came from, when `egress.allow` has no such host. Names are compared
     as they are written: they are not looked up."""
     _bounds.allow_host(key, host, port)
+
+
+def allow_module(key: str, module: str) -> None:
+    """ConfigError, naming the setting `key` that it came from, when `python.transform.allow` has neither the module nor
+    a package that it is in."""
+    _bounds.allow_module(key, module)
+
+
+def allow_expression(key: str, expression: str) -> None:
+    """ConfigError, naming the setting `key` that it came from, when `python.transform.allow` has no expressions."""
+    _bounds.allow_expression(key, expression)
 
 
 def allowed_path(name: str, value: Any) -> None:

@@ -85,3 +85,28 @@ def test_hosts_are_compared_as_they_are_written(allowed: str, host: str, port: i
 def test_what_is_no_host_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"egress\.allow"):
         AllowedHost.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "module", "expression"),
+    [
+        ("", False, False),
+        ("shop", True, False),
+        ("shop.prices", True, False),
+        ("shop.price", False, False),
+        ("expressions", False, True),
+        ("shop, expressions", True, True),
+        ("*", True, True),
+    ],
+)
+def test_python_runs_only_where_it_is_allowed(allowed: str, module: bool, expression: bool) -> None:
+    held = Bounds.from_props({"python.transform.allow": allowed})
+    for ask, fine in (
+        (lambda: held.allow_module("function", "shop.prices"), module),
+        (lambda: held.allow_expression("expression", "value"), expression),
+    ):
+        if fine:
+            ask()
+        else:
+            with pytest.raises(ConfigError, match=r"python\.transform\.allow"):
+                ask()

@@ -255,6 +255,13 @@ def test_client_overrides_keep_within_the_workers_bounds(validate: Validate, bou
     assert errors(validate(SOURCE | {"producer.override.bootstrap.servers": "kafka:9092"})) == {}
 
 
+def test_python_is_refused_unless_the_worker_allows_it(validate: Validate, bounded: None) -> None:
+    props = SOURCE | {"transforms": "p", "transforms.p.type": "Python", "transforms.p.expression": "value"}
+    assert "python.transform.allow=expressions" in str(errors(validate(props))["transforms.p.expression"])
+    set_bounds(Bounds.from_props({"python.transform.allow": "expressions"}))
+    assert errors(validate(props)) == {}
+
+
 @pytest.mark.parametrize(("version", "is_there"), [("[0.1,)", True), ("[9.0,)", False)])
 def test_a_converter_is_used_in_the_version_that_is_asked_for(validate: Validate, version: str, is_there: bool) -> None:
     name = "value.converter.plugin.version"

@@ -182,8 +182,12 @@ def test_settings_that_do_nothing_are_named() -> None:
 
 def test_what_bounds_connectors_is_told_with_absolute_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    config = StandaloneConfig.parse(CONVERTERS | {"file.allowed.paths": "in, /srv", "egress.allow": "db:5432,*.x"})
-    assert config.bounds_props() == {"file.allowed.paths": f"{tmp_path}/in,/srv", "egress.allow": "db:5432,*.x"}
+    given = {"file.allowed.paths": "in, /srv", "egress.allow": "db:5432,*.x", "python.transform.allow": "shop, *"}
+    assert StandaloneConfig.parse(CONVERTERS | given).bounds_props() == {
+        "file.allowed.paths": f"{tmp_path}/in,/srv",
+        "egress.allow": "db:5432,*.x",
+        "python.transform.allow": "shop,*",
+    }
 
 
 @pytest.mark.parametrize("key", ["key.converter", "header.converter"])

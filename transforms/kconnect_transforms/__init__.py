@@ -34,6 +34,7 @@ def register_transforms() -> list[Plugin]:
         *_two("insert_field", "InsertField"),
         _one("insert_header", "InsertHeader"),
         *_two("mask_field", "MaskField"),
+        Plugin("kconnect_transforms.python:Python"),
         _one("regex_router", "RegexRouter"),
         *_two("replace_field", "ReplaceField"),
         *_two("set_schema_metadata", "SetSchemaMetadata"),

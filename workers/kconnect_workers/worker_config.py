@@ -215,6 +215,12 @@ class WorkerConfig(RestartConfig):
         doc="Hosts, HOST or HOST:PORT with * for any characters, that connectors may connect to; every one if not "
         "given.",
     )
+    python_transform_allow: list[str] = key(
+        default=[],
+        doc="What the Python transform may run, which is code of the worker's user: names of modules (with what is in "
+        f"them), {bounds.EXPRESSIONS} for expressions in configurations, {bounds.EVERYTHING} for all; nothing if not "
+        "given.",
+    )
 
     @property
     def is_embedded(self) -> bool:
@@ -275,7 +281,11 @@ class WorkerConfig(RestartConfig):
     def bounds_props(self) -> dict[str, str]:
         """What bounds connectors, for their processes: folders are absolute, whatever those are in."""
         folders = [str(Path(folder).absolute()) for folder in self.file_allowed_paths]
-        return {bounds.PATHS_KEY: ",".join(folders), bounds.HOSTS_KEY: ",".join(self.egress_allow)}
+        return {
+            bounds.PATHS_KEY: ",".join(folders),
+            bounds.HOSTS_KEY: ",".join(self.egress_allow),
+            bounds.PYTHON_KEY: ",".join(self.python_transform_allow),
+        }
 
     def client_props(self, client: Literal["producer", "consumer", "admin"]) -> dict[str, Any]:
         """The settings of a Kafka client, by Java's names: security and the like from the top level, and what is

@@ -1,0 +1,111 @@
+"""A whole pipeline in Avro: a database, the log, another database, with a real schema registry between."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer
+from confluent_kafka.serialization import MessageField, SerializationContext
+
+from services.processes import free_ports, poll_until
+from services.worker import running_worker
+
+pytestmark = [pytest.mark.e2e, pytest.mark.integration]
+
+SECONDS = 60.0
+ROWS: list[tuple[Any, ...]] = [(1, "Ada", 1.5, None), (2, "Grace", 2.25, b"\x00\xff"), (3, "Ünal", -0.0, b"")]
+
+
+def avro(side: str, registry: str) -> dict[str, str]:
+    return {
+        f"{side}.converter": "io.confluent.connect.avro.AvroConverter",
+        f"{side}.converter.schema.registry.url": registry,
+    }
+
+
+def connectors(folder: Path, topic: str) -> list[dict[str, Any]]:
+    source = {
+        "connector.class": "SqlSource",
+        "connection.url": f"jdbc:sqlite:{folder / 'shop.db'}",
+        "table.whitelist": topic,
+        "mode": "incrementing",
+        "incrementing.column.name": "id",
+        "topic.prefix": "",
+        "poll.interval.ms": "100",
+        "transforms": "key,id",
+        "transforms.key.type": "org.apache.kafka.connect.transforms.ValueToKey",
+        "transforms.key.fields": "id",
+        "transforms.id.type": "org.apache.kafka.connect.transforms.ExtractField$Key",
+        "transforms.id.field": "id",
+    }
+    sink = {
+        "connector.class": "SqlSink",
+        "topics": topic,
+        "connection.url": f"jdbc:sqlite:{folder / 'warehouse.db'}",
+        "insert.mode": "upsert",
+        "pk.mode": "record_key",
+        "pk.fields": "id",
+        "auto.create": "true",
+    }
+    return [{"name": "source", "config": source}, {"name": "sink", "config": sink}]
+
+
+def rows(file: Path, table: str) -> list[tuple[Any, ...]]:
+    if not file.exists():
+        return []
+    with closing(sqlite3.connect(file, timeout=30)) as database:
+        try:
+            return database.execute(f'SELECT id, name, price, photo FROM "{table}" ORDER BY id').fetchall()
+        except sqlite3.OperationalError:  # no such table yet
+            return []
+
+
+def test_rows_go_through_avro_from_one_database_to_another(tmp_path: Path, schema_registry_url: str) -> None:
+    topic = f"orders_{uuid.uuid4().hex[:8]}"
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as shop:
+        shop.execute(f"CREATE TABLE {topic} (id INTEGER PRIMARY KEY, name TEXT NOT NULL, price REAL, photo BLOB)")
+        shop.executemany(f"INSERT INTO {topic} VALUES (?, ?, ?, ?)", ROWS)
+        shop.commit()
+    [port] = free_ports(1)
+    log = {"embedded.log.listeners": f"PLAINTEXT://127.0.0.1:{port}"}
+    props = {**log, **avro("key", schema_registry_url), **avro("value", schema_registry_url)}
+    with running_worker(tmp_path, props, connectors(tmp_path, topic)) as worker:
+        arrived = poll_until(lambda: len(rows(tmp_path / "warehouse.db", topic)) == len(ROWS), timeout=SECONDS)
+        assert arrived, worker.get("/connectors?expand=status")
+        assert rows(tmp_path / "warehouse.db", topic) == ROWS
+        assert read_by_the_peer(topic, port, schema_registry_url) == [
+            (id_, {"id": id_, "name": name, "price": price, "photo": photo}) for id_, name, price, photo in ROWS
+        ]
+
+
+def read_by_the_peer(topic: str, port: int, registry: str) -> list[tuple[Any, Any]]:
+    """Keys and values as Confluent's deserializer has them."""
+    settings = {"bootstrap.servers": f"127.0.0.1:{port}", "group.id": "peer", "auto.offset.reset": "earliest"}
+    consumer = Consumer(settings)
+    consumer.subscribe([topic])
+    messages: list[Any] = []
+
+    def has_all() -> bool:
+        messages.extend(consumer.consume(10, 0.2))
+        return len(messages) >= len(ROWS)
+
+    try:
+        assert poll_until(has_all, timeout=SECONDS)
+    finally:
+        consumer.close()
+    with SchemaRegistryClient({"url": registry}) as client:
+        deserialize = AvroDeserializer(client)
+        return [
+            (
+                deserialize(message.key(), SerializationContext(topic, MessageField.KEY)),
+                deserialize(message.value(), SerializationContext(topic, MessageField.VALUE)),
+            )
+            for message in messages
+        ]

@@ -60,8 +60,8 @@ class Environment:
 
     `worker_props` are the worker's settings as its hosts need them (with `bootstrap.servers` filled in, secrets
     unresolved), `consumer_props` those of its tasks' consumers with secrets resolved (without: the same); `folder` is
-    where the processes are registered; `offsets` is given where the worker keeps source offsets in a file. `holds_lease` says whether processes may go on: in distributed mode, whether the group's
-    heartbeats succeed.
+    where the processes are registered; `offsets` is given where the worker keeps source offsets in a file.
+    `holds_lease` says whether processes may go on: in distributed mode, whether the group's heartbeats succeed.
     """
 
     def __init__(

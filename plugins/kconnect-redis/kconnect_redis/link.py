@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from kconnect import ConfigError, ConnectError
+from kconnect.bounds import allow_path
 from kconnect_redis.address import Address
 from kconnect_redis.config import ConnectionConfig
 from kconnect_redis.failures import translated
@@ -136,27 +137,37 @@ def connection_settings(config: ConnectionConfig, address: Address) -> dict[str,
 def tls_settings(config: ConnectionConfig) -> dict[str, Any]:
     """Certificates are verified unless redis.insecure says otherwise."""
     password = None if config.key_password is None else config.key_password.value or None
-    _check_certificates(config, password)
+    authorities = _allowed("redis.cacert", config.cacert)
+    certificate, private_key = _allowed("redis.key.cert", config.key_cert), _allowed("redis.key.file", config.key_file)
+    _check_certificates(authorities, certificate, private_key, password)
     return {
-        "ssl_keyfile": config.key_file,
-        "ssl_certfile": config.key_cert,
+        "ssl_keyfile": private_key,
+        "ssl_certfile": certificate,
         "ssl_password": password,
-        "ssl_ca_certs": config.cacert,
+        "ssl_ca_certs": authorities,
         "ssl_cert_reqs": "none" if config.insecure else "required",
         "ssl_check_hostname": not config.insecure,
     }
 
 
-def _check_certificates(config: ConnectionConfig, password: str | None) -> None:
+def _allowed(key: str, path: str | None) -> str | None:
+    """The file to open, with links followed; None where none is given."""
+    return str(allow_path(key, path)) if path else None
+
+
+def _check_certificates(
+    authorities: str | None, certificate: str | None, private_key: str | None, password: str | None
+) -> None:
+    """What redis-py would say only when it connects, and not which file it is about."""
     context = ssl.create_default_context()
     try:
-        if config.cacert:
-            context.load_verify_locations(config.cacert)
+        if authorities:
+            context.load_verify_locations(authorities)
     except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"{config.cacert} cannot be read: {error}", key="redis.cacert") from error
+        raise ConfigError(f"{authorities} cannot be read: {error}", key="redis.cacert") from error
     try:
-        if config.key_cert:
-            context.load_cert_chain(config.key_cert, config.key_file, password or "")
+        if certificate:
+            context.load_cert_chain(certificate, private_key, password or "")
     except (OSError, ssl.SSLError) as error:
-        named = f"{config.key_cert} and {config.key_file} cannot be read, or not with redis.key.password"
+        named = f"{certificate} and {private_key} cannot be read, or not with redis.key.password"
         raise ConfigError(f"{named}: {error}", key="redis.key.file") from error

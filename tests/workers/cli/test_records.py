@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from kconnect.kafka import producer
 from kconnect.testing.broker import EmbeddedLog
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -87,6 +89,39 @@ def test_the_payload_is_taken_out_of_an_envelope_and_other_values_are_left(kconn
     kconnect("produce", "enveloped", *at, stdin="\n".join(lines))
     read = kconnect("consume", "enveloped", *at, "--from-beginning", "--exit", "--payload")
     assert read.stdout.splitlines() == ['{"id":7}', *lines[1:]]
+
+
+def test_the_payload_of_a_key_is_taken_out_too(kconnect: Run, log: EmbeddedLog):
+    at = ("-b", log.bootstrap_servers)
+    line = '{"schema":{"type":"int32"},"payload":7} => {"schema":{"type":"int32"},"payload":8}\n'
+    kconnect("produce", "enveloped-keys", *at, "-K", " => ", stdin=line)
+    read = ("consume", "enveloped-keys", *at, "--from-beginning", "--exit", "--payload")
+    assert kconnect(*read, "-K", " => ").stdout == "7 => 8\n"
+    told = json.loads(kconnect(*read, "-o", "json").stdout)
+    assert (told["key"], told["value"]) == ("7", "8")
+
+
+def test_reading_to_the_end_ends_where_the_topic_ended_when_it_began(kconnect: Run, log: EmbeddedLog):
+    """Also on a topic that grows faster than it is read."""
+    kconnect("produce", "fed", "-b", log.bootstrap_servers, stdin="0\n1\n2\n3\n")
+    fed = threading.Event()
+    feeder = threading.Thread(target=feed, args=(log.bootstrap_servers, "fed", fed))
+    feeder.start()
+    try:
+        for _ in range(3):
+            done = kconnect("consume", "fed", "-b", log.bootstrap_servers, "--offset", "-3", "--exit")
+            assert (done.returncode, len(done.stdout.splitlines())) == (0, 3), done.stderr
+    finally:
+        fed.set()
+        feeder.join()
+
+
+def feed(bootstrap: str, topic: str, enough: threading.Event) -> None:
+    client = producer({"bootstrap.servers": bootstrap, "linger.ms": "1"})
+    while not enough.wait(0.001):
+        client.produce(topic, b"more")
+        client.poll(0)
+    client.flush(30)
 
 
 def test_the_log_that_serves_the_users_own_data_folder_is_found_by_itself(kconnect: Run, tmp_path: Path):

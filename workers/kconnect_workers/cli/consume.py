@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated, cast
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, NamedTuple, cast
 
 import msgspec
 import typer
@@ -38,19 +38,21 @@ def consume(
         int | None,
         typer.Option("--max-messages", "-n", min=1, help="Leave after this many records.", show_default=False),
     ] = None,
-    exit_at_end: Annotated[bool, typer.Option("--exit", "-e", help="Leave when the last record is read.")] = False,
+    exit_at_end: Annotated[
+        bool, typer.Option("--exit", "-e", help="Leave after the last record that is there now.")
+    ] = False,
     separator: Annotated[
         str | None,
         typer.Option("--key-separator", "-K", metavar="TEXT", help="Print the key and this before each value."),
     ] = None,
     payload: Annotated[
-        bool, typer.Option("--payload", help="Of JSON with a schema beside it, print the payload alone.")
+        bool, typer.Option("--payload", help="Of JSON with a schema beside it, key or value, print the payload alone.")
     ] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Print the records of a topic as they come: values, a line each, or with -o json everything, a line each.
 
-    No group is joined and nothing is committed. Bytes that are no text show as \\\\xNN.
+    No group is joined and nothing is committed. No converter reads the records (Avro, say, stays as it is): bytes that are no text show as \\\\xNN.
 
     For example: kconnect consume orders --from-beginning -n 3 · kconnect consume orders --offset -1 -e -o json
     """
@@ -65,14 +67,17 @@ def consume(
         if partition is not None and partition not in partitions:
             raise NotFoundError(f"{topic} has no partition {partition}, but 0 to {len(partitions) - 1}")
         wanted = sorted(partitions) if partition is None else [partition]
-        client.assign([_begin(client, topic, p, 0 if from_beginning else offset) for p in wanted])
-        messages = _messages(client, topic, wanted if exit_at_end else None)
-        for printed, message in enumerate(messages, 1):
-            value = _payload(message.value()) if payload else message.value()
+        spans = [_span(client, topic, p, 0 if from_beginning else offset) for p in wanted]
+        client.assign([span.begin for span in spans])
+        ends = {span.partition: span.end for span in spans if span.end > span.begin.offset} if exit_at_end else None
+        for printed, message in enumerate(_messages(client, topic, ends), 1):
+            key, value = cast("bytes | str | None", message.key()), cast("bytes | str | None", message.value())
+            if payload:
+                key, value = _payload(key), _payload(value)
             if output is Output.JSON:
-                _print_json(message, value)
+                _print_json(message, key, value)
             else:
-                _print_text(message, value, separator)
+                _print_text(key, value, separator)
             if printed == max_messages:
                 break
     finally:
@@ -83,44 +88,54 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel="Topics")(consume)
 
 
-def _messages(client: Consumer, topic: str, until_end_of: Iterable[int] | None) -> Iterator[Message]:
-    """What arrives, without end unless partitions are given whose ends, once all are reached, are the end."""
-    from confluent_kafka import KafkaError
+class _Span(NamedTuple):
+    """What is to be read of a partition, at the least: from where, and to which offset, which is the end now."""
 
-    unread = None if until_end_of is None else set(until_end_of)
+    partition: int
+    begin: TopicPartition
+    end: int
+
+
+def _span(client: Consumer, topic: str, partition: int, offset: int | None) -> _Span:
+    """Read from the end for None, from -N for N before it, and never from outside of what there is."""
+    from confluent_kafka import TopicPartition
+
+    watermarks = client.get_watermark_offsets(TopicPartition(topic, partition), timeout=REACH_SECONDS)
+    if watermarks is None:
+        raise ConnectError(f"{topic}-{partition} did not tell its offsets within {REACH_SECONDS:g} s")
+    low, high = watermarks
+    wanted = high if offset is None else offset if offset >= 0 else high + offset
+    return _Span(partition, TopicPartition(topic, partition, min(max(low, wanted), high)), high)
+
+
+def _messages(client: Consumer, topic: str, ends: Mapping[int, int] | None) -> Iterator[Message]:
+    """What arrives, without end, or up to the `ends` of partitions: a topic may well grow faster than it is read."""
+    from confluent_kafka import KafkaError, TopicPartition
+
+    unread = None if ends is None else set(ends)
     while unread is None or unread:
         message = client.poll(0.5)
         if message is None:
             continue
         error = message.error()
-        if error is None:
-            yield message
-        elif error.code() == KafkaError._PARTITION_EOF:
-            if unread is not None:
-                unread.discard(cast("int", message.partition()))
-        else:
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:
             raise ConnectError(f"{topic} cannot be read: {error.str()}")
+        partition, offset = cast("int", message.partition()), cast("int", message.offset())
+        wanted = ends is None or offset < ends.get(partition, 0)
+        if error is None and wanted:
+            yield message
+        # The last offset may be that of no record, so it is the end of the partition, or a later record, that tells.
+        if unread is not None and ends is not None and (error is not None or offset + 1 >= ends.get(partition, 0)):
+            unread.discard(partition)
+            client.pause([TopicPartition(topic, partition)])
 
 
-def _begin(client: Consumer, topic: str, partition: int, offset: int | None) -> TopicPartition:
-    """Where to read from: the end for None, -N for N before it, and never outside of what there is."""
-    from confluent_kafka import OFFSET_END, TopicPartition
-
-    if offset is None:
-        return TopicPartition(topic, partition, OFFSET_END)
-    watermarks = client.get_watermark_offsets(TopicPartition(topic, partition), timeout=REACH_SECONDS)
-    if watermarks is None:
-        raise ConnectError(f"{topic}-{partition} did not tell its offsets within {REACH_SECONDS:g} s")
-    low, high = watermarks
-    return TopicPartition(topic, partition, min(max(low, offset if offset >= 0 else high + offset), high))
+def _print_text(key: bytes | str | None, value: bytes | str | None, separator: str | None) -> None:
+    before = "" if separator is None else f"{_text(key, null='null')}{separator}"
+    typer.echo(f"{before}{_text(value, null='null')}")
 
 
-def _print_text(message: Message, value: bytes | str | None, separator: str | None) -> None:
-    key = "" if separator is None else f"{_text(message.key(), null='null')}{separator}"
-    typer.echo(f"{key}{_text(value, null='null')}")
-
-
-def _print_json(message: Message, value: bytes | str | None) -> None:
+def _print_json(message: Message, key: bytes | str | None, value: bytes | str | None) -> None:
     _, timestamp = message.timestamp()
     headers = cast("list[tuple[str, bytes]]", message.headers() or [])
     print_json_line(
@@ -129,7 +144,7 @@ def _print_json(message: Message, value: bytes | str | None) -> None:
             "partition": message.partition(),
             "offset": message.offset(),
             "timestamp": timestamp,
-            "key": _text(message.key()),
+            "key": _text(key),
             "value": _text(value),
             "headers": [[name, _text(data)] for name, data in headers],
         }

@@ -24,7 +24,8 @@ def produce(
         str | None, typer.Option("--key-separator", "-K", metavar="TEXT", help="What divides key and value on a line.")
     ] = None,
 ) -> None:
-    """Send each line of standard input as a record; done when all of them are acknowledged.
+    """Send each line of standard input as a record; done when all of them are acknowledged. Lines are sent as they
+    are: no converter makes anything else of them.
 
     For example: echo hello | kconnect produce greetings · echo 7:hello | kconnect produce greetings -K :
     """

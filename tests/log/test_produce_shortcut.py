@@ -8,13 +8,22 @@ import pytest
 
 from kconnect.log.api.produce import ProduceApi
 from kconnect.log.api.produce_shortcut import ProduceShortcut
+from kconnect.log.clock import SteadyClock
+from kconnect.log.coordinators.coordinator import GroupCoordinator
+from kconnect.log.coordinators.end_markers import EndMarkers
+from kconnect.log.coordinators.offsets_log import OffsetsLog
+from kconnect.log.coordinators.transaction_coordinator import TransactionCoordinator
+from kconnect.log.coordinators.transaction_log import TransactionLog
 from kconnect.log.loop import Loop
 from kconnect.log.protocol import requests, responses
 from kconnect.log.protocol.api_key import ApiKey
 from kconnect.log.protocol.frame import RequestHeader, request_frame, response_frame
+from kconnect.log.settings import BrokerSettings
 from kconnect.log.storage.data_dir import DataDir
+from kconnect.log.storage.producer_ids import ProducerIds
 from kconnect.log.storage.syncer import Syncer
 from kconnect.log.storage.topic_store import TopicStore
+from kconnect.log.topic_admin import TopicAdmin
 from kconnect.testing.raw_client import batch_of, produce_request
 
 if TYPE_CHECKING:
@@ -31,8 +40,22 @@ class Fixture:
         self.syncer = Syncer(self.loop.call_soon)
         self.topics = TopicStore(self.data_dir, self.syncer.mark_dirty)
         self.topics.open()
-        self.general = ProduceApi(self.topics, self.syncer, self.loop)
+        self.general = ProduceApi(self.topics, self._transactions(folder), self.syncer, self.loop)
         self.shortcut = ProduceShortcut(self.topics, self.general)
+
+    def _transactions(self, folder: Path) -> TransactionCoordinator:
+        settings = BrokerSettings()
+        admin = TopicAdmin(self.topics, self.syncer, settings, on_delete=lambda _: None)
+        groups = GroupCoordinator(self.loop, OffsetsLog(self.topics, admin, self.syncer), initial_rebalance_delay=0)
+        return TransactionCoordinator(
+            self.loop,
+            TransactionLog(self.topics, admin, self.syncer),
+            EndMarkers(self.topics, groups),
+            self.syncer,
+            ProducerIds(folder / "producer-ids"),
+            SteadyClock(),
+            settings,
+        )
 
     def close(self) -> None:
         self.syncer.close(self.topics.partitions())

@@ -89,9 +89,10 @@ class AvroConverter(Converter):
         return self._registry.lookup(subject, text).id, own, False
 
     def _encoder(self, schema: Schema | None, schema_id: int, target: AvroSchema, lossy: bool) -> Encode:
-        encode, prefix = compile_encoder(schema, target, self._config, lossy=lossy), id_prefix(schema_id)
+        prefix = id_prefix(schema_id)
         if target.type != "bytes":
-            return lambda value: prefix + encode(value)
+            return compile_encoder(schema, target, self._config, lossy=lossy, prefix=prefix)
+        encode = compile_encoder(schema, target, self._config, lossy=lossy)
 
         def encode_bytes(value: Any) -> bytes:
             """Bytes alone go without their length: the record's end says it."""

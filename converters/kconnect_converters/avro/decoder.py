@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from typing import Any, Final, TypeAlias
 
 from kconnect import logical
@@ -24,18 +25,7 @@ def compile_decoder(avro: AvroSchema, schema: Schema | None) -> Decode:
     """What reads the value that begins at a place of the data, as the Connect schema that was made from `avro` says.
 
     It raises DataError for data that was not written with `avro`; bytes after the value are let be, as in Java."""
-    read = read_anything if schema is None else _DecoderCompiler().compile(avro, schema)
-
-    def decode(data: bytes, place: int) -> Any:
-        try:
-            value, end = read(data, place)
-        except _FAULTS as error:
-            raise _unreadable(avro, data, error) from None
-        if end > len(data):
-            raise _unreadable(avro, data, IndexError())
-        return value
-
-    return decode
+    return _DecoderCompiler().compile(avro, schema)
 
 
 def _unreadable(avro: AvroSchema, data: bytes, error: Exception) -> DataError:
@@ -58,9 +48,12 @@ _NAMES: Final = {
     "date_of": logical.date_of,
     "time_of": logical.time_of,
     "timestamp_of": logical.timestamp_of,
-    "decimal_of": logical.decimal_of,
+    "from_bytes": int.from_bytes,
+    "times": Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN).multiply,  # exact, whatever the thread's context is
     "EPOCH": logical.EPOCH,
     "MILLISECOND": timedelta(milliseconds=1),
+    "FAULTS": _FAULTS,
+    "unreadable": _unreadable,
 }
 _LOGICAL: Final = {DATE_NAME: "date_of", TIME_NAME: "time_of", TIMESTAMP_NAME: "timestamp_of"}
 _INTEGERS: Final = {Type.INT8: 8, Type.INT16: 16, Type.INT32: 32}
@@ -75,11 +68,22 @@ class _DecoderCompiler:
         self._source = GeneratedSource(_NAMES)
         self._functions: dict[tuple[int, Schema], str] = {}
 
-    def compile(self, avro: AvroSchema, schema: Schema) -> Callable[[bytes, int], tuple[Any, int]]:
-        outer = self._source.begin("def decode(d, p):")
-        self._source.line(f"return {self._value(avro, schema)}, p")
-        self._source.end(outer)
-        decode: Callable[[bytes, int], tuple[Any, int]] = self._source.compile("decode", "<avro decoder>")
+    def compile(self, avro: AvroSchema, schema: Schema | None) -> Decode:
+        source = self._source
+        outer = source.begin("def decode(d, p):")
+        source.line("try:")
+        source.indent += 1
+        if schema is not None and avro.type == "record":
+            value = self._struct(avro, schema)
+        else:
+            value = self._value(avro, schema)
+        source.line(f"value = {value}")
+        source.indent -= 1
+        source.line(f"except FAULTS as error: raise unreadable({source.constant(avro)}, d, error) from None")
+        source.line(f"if p > len(d): raise unreadable({source.constant(avro)}, d, IndexError())")
+        source.line("return value")
+        source.end(outer)
+        decode: Decode = source.compile("decode", "<avro decoder>")
         return decode
 
     def _value(self, avro: AvroSchema, schema: Schema | None) -> str:
@@ -119,11 +123,11 @@ class _DecoderCompiler:
         source.line(f"{v} = ({v} >> 1) ^ -({v} & 1)")
 
     def _size(self) -> None:
-        """The length of what follows, as `n`."""
+        """The length of what follows, as its end `e`."""
         self._source.line("n = d[p]; p += 1")
         self._source.line("if n > 127: n, p = rest(d, p, n)")
         self._source.line("if n & 1: malformed('a negative length at byte', p)")
-        self._source.line("n >>= 1")
+        self._source.line("e = p + (n >> 1)")
 
     def _read_integer(self, avro: AvroSchema, schema: Schema, v: str) -> None:
         self._integer(v)
@@ -147,18 +151,20 @@ class _DecoderCompiler:
 
     def _read_string(self, avro: AvroSchema, schema: Schema, v: str) -> None:
         self._size()
-        self._source.line(f"{v} = d[p:p + n].decode(); p += n")
+        self._source.line(f"{v} = d[p:e].decode(); p = e")
 
     def _read_bytes(self, avro: AvroSchema, schema: Schema, v: str) -> None:
         if avro.type == "fixed":
-            self._source.line(f"n = {avro.size}")
+            self._source.line(f"e = p + {avro.size}")
         else:
             self._size()
-        self._source.line("if p + n > len(d): malformed('bytes that end too early: at byte', p)")
+        self._source.line("if e > len(d): malformed('bytes that end too early: at byte', p)")
         if schema.name == DECIMAL_NAME:
-            self._source.line(f"{v} = decimal_of(d[p:p + n], {logical.decimal_scale(schema)}); p += n")
+            unit = self._source.constant(Decimal((0, (1,), -logical.decimal_scale(schema))))
+            self._source.line("if p == e: malformed('a decimal without bytes at', p)")
+            self._source.line(f"{v} = times(from_bytes(d[p:e], 'big', signed=True), {unit}); p = e")
         else:
-            self._source.line(f"{v} = d[p:p + n]; p += n")
+            self._source.line(f"{v} = d[p:e]; p = e")
 
     def _read_enum(self, avro: AvroSchema, schema: Schema, v: str) -> None:
         self._integer(v)
@@ -219,9 +225,13 @@ class _DecoderCompiler:
         self._call(avro, schema, v, self._fields)
 
     def _fields(self, avro: AvroSchema, schema: Schema) -> None:
+        self._source.line(f"return {self._struct(avro, schema)}, p")
+
+    def _struct(self, avro: AvroSchema, schema: Schema) -> str:
+        """An expression for the dict."""
         pairs = zip(avro.fields, schema.fields, strict=True)
         values = [f"{field.name!r}: {self._value(each.schema, field.schema)}" for each, field in pairs]
-        self._source.line(f"return {{{', '.join(values)}}}, p")
+        return f"{{{', '.join(values)}}}"
 
     def _read_union(self, avro: AvroSchema, schema: Schema, v: str) -> None:
         self._call(avro, schema, v, self._branches)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
@@ -23,10 +23,9 @@ from kconnect_converters.avro.varint import SMALL, SMALL_BYTES, long_bytes
 
 Encode: TypeAlias = Callable[[Any], bytes]
 
-_MILLIS: Final[dict[str, tuple[type, Callable[[Any], int]]]] = {
+_COUNTS: Final[dict[str, tuple[type, Callable[[Any], int]]]] = {
     DATE_NAME: (date, logical.epoch_days),
     TIME_NAME: (time, logical.millis_of_day),
-    TIMESTAMP_NAME: (datetime, logical.epoch_millis),
 }
 _BITS: Final = {Type.INT8: 8, Type.INT16: 16, Type.INT32: 32, Type.INT64: 64}
 _WIDER: Final = {
@@ -41,31 +40,33 @@ _WIDER: Final = {
 """What values of an Avro type may also be written as, the nearest first."""
 
 
-def compile_encoder(schema: Schema | None, avro: AvroSchema, config: AvroDataConfig, *, lossy: bool = False) -> Encode:
-    """What writes values of `schema` as `avro` says, which may be another schema than its own: fields are matched by
-    name, those that only Avro has take their defaults. DataError when the two do not go together, a field that only
-    `schema` has among that unless `lossy`.
+def compile_encoder(
+    schema: Schema | None, avro: AvroSchema, config: AvroDataConfig, *, lossy: bool = False, prefix: bytes = b""
+) -> Encode:
+    """What writes values of `schema`, after `prefix`, as `avro` says, which may be another schema than its own: fields
+    are matched by name, those that only Avro has take their defaults. DataError when the two do not go together, a
+    field that only `schema` has among that unless `lossy`.
 
     What is returned raises DataError, naming the place, for a value that does not fit."""
-    if schema is None and is_anything(avro):
-        return _guarded(None, write_anything)
-    return _guarded(schema, _EncoderCompiler(config, lossy).compile(schema, avro))
+    return _EncoderCompiler(config, lossy).compile(schema, avro, prefix)
 
 
-def _guarded(schema: Schema | None, encode: Encode) -> Encode:
-    def encode_guarded(value: Any) -> bytes:
+def _fault(schema: Schema | None, value: Any, error: Exception) -> DataError:
+    """What to say of a value that could not be written."""
+    if isinstance(error, RecursionError):
+        return DataError("value: nested too deeply for Avro")
+    if schema is not None:
         try:
-            return encode(value)
-        except RecursionError:
-            raise DataError("value: nested too deeply for Avro") from None
-        except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, struct.error, DataError) as error:
-            if schema is not None:
-                validate_value(schema, value)
-            if isinstance(error, DataError):
-                raise
-            raise DataError(f"value: cannot be written as Avro: {_reason(error)}") from None
+            validate_value(schema, value)
+        except DataError as misfit:
+            return misfit
+    return error if isinstance(error, DataError) else DataError(f"value: cannot be written as Avro: {_reason(error)}")
 
-    return encode_guarded
+
+_FAULTS: Final = (
+    *(TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError),
+    *(struct.error, DataError),
+)
 
 
 def _reason(error: Exception) -> str:
@@ -104,6 +105,22 @@ def require_no_other(value: Any, known: frozenset[str]) -> None:
         raise DataError(f"no field {', '.join(sorted(map(str, unknown)))} in the schema")
 
 
+def _unit(scale: int) -> Decimal:
+    return Decimal((0, (1,), -scale))
+
+
+def decimal_bytes(value: Decimal, unit: Decimal) -> bytes:
+    """As logical.unscaled_bytes, for a scale whose smallest decimal is `unit`; text is the quickest way to its digits,
+    where it has no exponent."""
+    if not value.same_quantum(unit):
+        raise DataError(f"decimal {value} does not have as many digits after the point as {unit}")
+    try:
+        unscaled = int(str(value).replace(".", ""))
+    except ValueError:
+        return logical.unscaled_bytes(value, -int(unit.as_tuple().exponent))
+    return unscaled.to_bytes((unscaled + (unscaled < 0)).bit_length() // 8 + 1, "big", signed=True)
+
+
 def padded(data: bytes, size: int) -> bytes:
     """The same two's complement number in `size` bytes."""
     if len(data) > size:
@@ -125,8 +142,12 @@ _NAMES: Final = {
     "pack_double": struct.Struct("<d").pack,
     "pack_float": struct.Struct("<f").pack,
     "from_logical": logical.from_logical,
-    "unscaled_bytes": logical.unscaled_bytes,
+    "decimal_bytes": decimal_bytes,
     "Decimal": Decimal,
+    "EPOCH": logical.EPOCH,
+    "MILLISECOND": timedelta(milliseconds=1),
+    "FAULTS": _FAULTS,
+    "fault": _fault,
 }
 
 
@@ -141,11 +162,21 @@ class _EncoderCompiler:
         self._source = GeneratedSource(_NAMES)
         self._functions: dict[tuple[Schema, int], str] = {}
 
-    def compile(self, schema: Schema | None, avro: AvroSchema) -> Encode:
-        outer = self._source.begin("def encode(x):")
-        self._source.line(f"return {self._value(schema, avro, 'x')}")
-        self._source.end(outer)
-        encode: Encode = self._source.compile("encode", "<avro encoder>")
+    def compile(self, schema: Schema | None, avro: AvroSchema, prefix: bytes) -> Encode:
+        source = self._source
+        outer = source.begin("def encode(x):")
+        source.line("try:")
+        source.indent += 1
+        pieces = [repr(prefix)] if prefix else []
+        if schema is not None and schema.type is Type.STRUCT and avro.type == "record":
+            pieces += self._fields(schema, avro)
+        else:
+            pieces.append(self._value(schema, avro, "x"))
+        source.line(f"return {_joined(pieces)}")
+        source.indent -= 1
+        source.line(f"except FAULTS as error: raise fault({source.constant(schema)}, x, error) from None")
+        source.end(outer)
+        encode: Encode = source.compile("encode", "<avro encoder>")
         return encode
 
     def _value(self, schema: Schema | None, avro: AvroSchema, x: str) -> str:
@@ -206,8 +237,11 @@ class _EncoderCompiler:
     def _integer(self, schema: Schema, avro: AvroSchema, x: str) -> str:
         source, bits = self._source, _BITS[schema.type]
         y = source.name("y")
-        if schema.name in _MILLIS:
-            kind, convert = _MILLIS[schema.name]
+        if schema.name == TIMESTAMP_NAME:
+            made = f"({x} - EPOCH) // MILLISECOND if {x}.__class__ is {source.constant(datetime)} else "
+            source.line(f"{y} = {made}from_logical({source.constant(schema)}, {x})")
+        elif schema.name in _COUNTS:
+            kind, convert = _COUNTS[schema.name]
             made = f"{source.constant(convert)}({x}) if {x}.__class__ is {source.constant(kind)} else "
             source.line(f"{y} = {made}from_logical({source.constant(schema)}, {x})")
         else:
@@ -246,7 +280,7 @@ class _EncoderCompiler:
         y = source.name("y")
         if schema.name == DECIMAL_NAME:
             scale = logical.decimal_scale(schema)
-            made = f"unscaled_bytes({x}, {scale}) if {x}.__class__ is Decimal else "
+            made = f"decimal_bytes({x}, {source.constant(_unit(scale))}) if {x}.__class__ is Decimal else "
             source.line(f"{y} = {made}from_logical({source.constant(schema)}, {x})")
         else:
             source.line(f"{y} = {x} if {x}.__class__ is bytes else as_bytes({x})")
@@ -317,6 +351,10 @@ class _EncoderCompiler:
         return self._call(schema, avro, self._record_lines, x)
 
     def _record_lines(self, schema: Schema, avro: AvroSchema) -> None:
+        self._source.line(f"return {_joined(self._fields(schema, avro))}")
+
+    def _fields(self, schema: Schema, avro: AvroSchema) -> list[str]:
+        """Expressions for the bytes of each field of the struct `x`."""
         scrub = self._config.scrub_invalid_names
         ours = {names.scrubbed(f.name) if scrub else f.name: f for f in schema.fields}
         missing = [name for name in ours if avro.field(name) is None]
@@ -340,12 +378,16 @@ class _EncoderCompiler:
             if field.schema.default is not None and not self._config.ignore_default_for_nullables:
                 source.line(f"if {y} is None: {y} = {source.constant(field.schema.default)}")
             pieces.append(self._value(field.schema, target.schema, y))
-        source.line(f"return join(({''.join(f'{piece}, ' for piece in pieces)}))")
+        return pieces
 
     def _absent(self, avro: AvroSchema, field: AvroField) -> str:
         if field.default is UNSET:
             raise DataError(f"the Avro schema {avro.name} needs field {field.name}, which the records do not have")
         return repr(default_bytes(field.schema, field.default))
+
+
+def _joined(pieces: list[str]) -> str:
+    return pieces[0] if len(pieces) == 1 else f"join(({''.join(f'{piece}, ' for piece in pieces)}))"
 
 
 _WRITERS: Final[dict[Type, Callable[[_EncoderCompiler, Schema, AvroSchema, str], str]]] = {

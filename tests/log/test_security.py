@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 _PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule required"
 _SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required"
 _ALICE = {"sasl.mechanism": "PLAIN", "sasl.jaas.config": f'{_PLAIN} username="alice" password="of alice";'}
-_MECHANISMS = {"SCRAM-SHA-256": ScramMechanism.SCRAM_SHA_256, "SCRAM-SHA-512": ScramMechanism.SCRAM_SHA_512}
 
 
 @pytest.fixture(scope="module")
@@ -73,11 +72,10 @@ def secured(authority: Authority) -> Iterator[EmbeddedLog]:
     }
     with EmbeddedLog(settings=settings) as log:
         admin = AdminClient({"bootstrap.servers": log.address_of("PLAINTEXT")})
-        credentials = [
-            UserScramCredentialUpsertion("carol", ScramCredentialInfo(mechanism, 4096), b"of carol", b"salt of carol")
-            for mechanism in _MECHANISMS.values()
-        ]
-        admin.alter_user_scram_credentials(credentials)["carol"].result(10)
+        for mechanism in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512):
+            info = ScramCredentialInfo(mechanism, 4096)
+            change = UserScramCredentialUpsertion("carol", info, b"of carol", b"salt of carol")
+            admin.alter_user_scram_credentials([change])["carol"].result(10)
         yield log
 
 
@@ -310,7 +308,7 @@ def upsertion(**fields: Any) -> Any:
         ([], [upsertion(iterations=16385)], ErrorCode.UNACCEPTABLE_CREDENTIAL),
         ([], [upsertion(mechanism=9)], ErrorCode.UNSUPPORTED_SASL_MECHANISM),
         ([], [upsertion(mechanism=2)], ErrorCode.UNACCEPTABLE_CREDENTIAL),
-        ([], [upsertion(), upsertion()], ErrorCode.DUPLICATE_RESOURCE),
+        ([], [upsertion(), upsertion(mechanism=2, salted_password=b"p" * 64)], ErrorCode.DUPLICATE_RESOURCE),
         ([_Deletion(name="x", mechanism=1)], [], ErrorCode.RESOURCE_NOT_FOUND),
     ],
 )

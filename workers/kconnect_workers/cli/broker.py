@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kconnect.errors import ConnectError, NotFoundError
+from kconnect_workers.cli.add_user import add_user
 from kconnect_workers.cli.bootstrap import (
     BootstrapOption,
     admin_client,
@@ -195,6 +196,7 @@ def repair(
 
 
 broker.command()(dump)
+broker.command()(add_user)
 
 
 def register(app: typer.Typer) -> None:

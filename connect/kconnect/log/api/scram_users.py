@@ -65,25 +65,22 @@ class ScramUsersApi:
         return result
 
     def alter(self, request: requests.AlterUserScramCredentials, _: Call) -> responses.AlterUserScramCredentials:
-        """All changes of one user are made, or none."""
-        changes: dict[str, _Changes] = {}
+        """As in Kafka, a request alters one credential of a user; one of several is refused as all of them are."""
+        changes: list[_Deletion | _Upsertion] = [*request.deletions, *request.upsertions]
+        counts = Counter(change.name for change in changes)
+        wanted: _Changes = {}
         refused: dict[str, RequestError] = {}
-        wanted_changes: list[_Deletion | _Upsertion] = [*request.deletions, *request.upsertions]
-        for change in wanted_changes:
-            of_user = changes.setdefault(change.name, {})
+        for change in changes:
             try:
+                if counts[change.name] > 1:
+                    raise RequestError(ErrorCode.DUPLICATE_RESOURCE, "a user is altered twice by one request")
                 mechanism, credential = self._checked(change)
-                if (change.name, mechanism) in of_user:
-                    raise RequestError(
-                        ErrorCode.DUPLICATE_RESOURCE, "a user's credential can be altered once at a time"
-                    )
-                of_user[change.name, mechanism] = credential
+                wanted[change.name, mechanism] = credential
             except RequestError as e:
-                refused.setdefault(change.name, e)
-        wanted = {key: to for user, of_user in changes.items() if user not in refused for key, to in of_user.items()}
+                refused[change.name] = e
         if wanted:
             refused |= self._make(wanted)
-        return responses.AlterUserScramCredentials(results=[_result(user, refused.get(user)) for user in changes])
+        return responses.AlterUserScramCredentials(results=[_result(user, refused.get(user)) for user in counts])
 
     def _make(self, wanted: _Changes) -> dict[str, RequestError]:
         try:

@@ -24,14 +24,19 @@ _MOST = 2000
 """Secrets that are kept at a time: the oldest go first."""
 
 _REFERENCE = re.compile(r"\$\{[^{}]+\}")
+# Texts of strangers are redacted on the worker's event loop: a pattern's work grows with the text's length, not with
+# its square. What may begin anew before it ends (a `jdbc:oracle:` in a `jdbc:oracle:`) has a greatest length therefore.
 _WORDS = r"(?:password|passwd|pwd|passphrase|secret|token|api[._-]?key|access[._-]?key)"
 _URL_LOGIN = re.compile(r"(?P<before>://[^/?#:@\s]*:)(?P<secret>[^/?#\s]+)(?=@)")
-_ORACLE_LOGIN = re.compile(r"(?P<before>jdbc:oracle:\w+:[^/@\s]*/)(?P<secret>[^@\s]+)(?=@)", re.IGNORECASE)
+_ORACLE_LOGIN = re.compile(
+    r"(?P<before>jdbc:oracle:\w{1,32}:[^/@\s]{0,256}/)(?P<secret>[^@\s]{1,256})(?=@)", re.IGNORECASE
+)
 _URL_PARAMETER = re.compile(
-    rf"(?P<before>[?&;][^=&;#\s]*{_WORDS}[^=&;#\s]*=)(?P<secret>\{{[^}}]*\}}|[^&;#\s]+)", re.IGNORECASE
+    rf"(?P<before>[?&;][^?=&;#\s]{{0,128}}?{_WORDS}[^?=&;#\s]{{0,128}}=)(?P<secret>\{{[^}}]{{0,1024}}\}}|[^&;#\s]+)",
+    re.IGNORECASE,
 )
 _SETTING = re.compile(
-    r"(?P<before>(?:password|passwd|pwd|passphrase)=)(?P<secret>\$\{[^}]*\}|\[hidden\]|'[^']*'|\"[^\"]*\"|[^\s&;,'\")\]}]+)",
+    r"(?P<before>(?:password|passwd|pwd|passphrase)=)(?P<secret>\$\{[^}]{0,1024}\}|\[hidden\]|'[^']*'|\"[^\"]*\"|[^\s&;,'\")\]}]+)",
     re.IGNORECASE,
 )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from urllib.parse import quote
 
 import pytest
@@ -100,3 +102,28 @@ def test_what_a_provider_gives_is_hidden_but_for_keys_that_hold_no_secret() -> N
     transformer.transform({"header": "Bearer ${store:token}", "shop.topic": "${store:topic}"})
     told = process_redactor.redact("given-by-a-provider orders-of-a-provider")
     assert told == "[hidden] orders-of-a-provider"
+
+
+HOSTILE = """
+from kconnect.redaction import Redactor
+shapes = ["?", "token", "?token", ";token={", "://:", "://a:b", "jdbc:oracle:a:/", "jdbc:oracle:a:b", "password=${ "]
+for shape in shapes:
+    Redactor().redact("x://jdbc:?" + shape * (400_000 // len(shape)))
+"""
+
+
+def test_no_text_takes_the_square_of_its_length() -> None:
+    # Milliseconds when the work grows with the length, hours when it grows with its square.
+    subprocess.run([sys.executable, "-c", HOSTILE], check=True, timeout=120)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://a/?next=http://b/?token=abc", "http://a/?next=http://b/?token=[hidden]"),
+        ("x://a;a.token.b={a;b};c=d", "x://a;a.token.b=[hidden];c=d"),
+        ("jdbc:oracle:thin:scott/tiger@db", "jdbc:oracle:thin:scott/[hidden]@db"),
+    ],
+)
+def test_passwords_are_found_wherever_they_are_in_a_url(text: str, shown: str) -> None:
+    assert Redactor().redact(text) == shown

@@ -29,6 +29,8 @@ from kconnect_workers.states import State
 _PATIENCE_S = 60.0
 OFFSETS_TIMEOUT_S = 60.0
 _MAX_TRACE = 100_000
+_MAX_REDACTED = 1_000_000
+"""Of a trace, in characters: what is cut in two here is behind the end of what is told."""
 _TICK_S = 1.0
 
 
@@ -77,9 +79,9 @@ class Host:
             os._exit(ExitCode.WORKER_GONE)
 
     def report(self, state: State, trace: str | None = None) -> None:
-        shown = None if trace is None else process_redactor.redact(trace)
+        shown = None if trace is None else process_redactor.redact(trace[:_MAX_REDACTED])
         if shown is not None and len(shown) > _MAX_TRACE:
-            shown = f"{shown[:_MAX_TRACE]}\n… ({len(shown)} characters)"
+            shown = f"{shown[:_MAX_TRACE]}\n… ({len(trace or '')} characters)"
         self.send(messages.StateChanged(state=state.name, trace=shown))
 
     def read_offsets(self, connector: str) -> list[tuple[bytes, bytes | None]]:

@@ -230,6 +230,10 @@ ASKS: dict[ApiKey, Callable[[int, bytes], Message]] = {
     ApiKey.DESCRIBE_PRODUCERS: describe_producers,
     ApiKey.DESCRIBE_TRANSACTIONS: lambda _, __: r.DescribeTransactions(transactional_ids=["tx", ""]),
     ApiKey.LIST_TRANSACTIONS: lambda _, __: r.ListTransactions(state_filters=["Ongoing", "Unheard"]),
+    ApiKey.SASL_HANDSHAKE: lambda _, __: r.SaslHandshake(mechanism="PLAIN"),
+    ApiKey.SASL_AUTHENTICATE: lambda _, __: r.SaslAuthenticate(auth_bytes=b"x"),
+    ApiKey.DESCRIBE_USER_SCRAM_CREDENTIALS: lambda _, __: r.DescribeUserScramCredentials(users=None),
+    ApiKey.ALTER_USER_SCRAM_CREDENTIALS: lambda _, __: r.AlterUserScramCredentials(),
     ApiKey.DESCRIBE_ACLS: lambda _, __: r.DescribeAcls(resource_type_filter=1, operation=1, permission_type=1),
     ApiKey.DESCRIBE_TOPIC_PARTITIONS: describe_topic_partitions,
     ApiKey.DESCRIBE_CLUSTER: lambda _, __: r.DescribeCluster(),
@@ -256,6 +260,8 @@ _EXPECTED = {
     ApiKey.OFFSET_DELETE: {ErrorCode.GROUP_ID_NOT_FOUND},
     ApiKey.ADD_OFFSETS_TO_TXN: {ErrorCode.INVALID_PRODUCER_ID_MAPPING},
     ApiKey.END_TXN: {ErrorCode.INVALID_PRODUCER_ID_MAPPING},
+    ApiKey.SASL_HANDSHAKE: {ErrorCode.ILLEGAL_SASL_STATE},
+    ApiKey.SASL_AUTHENTICATE: {ErrorCode.ILLEGAL_SASL_STATE},
     ApiKey.DESCRIBE_ACLS: {ErrorCode.SECURITY_DISABLED},
 }
 

@@ -76,3 +76,52 @@ def test_aiokafka_writes_and_reads(broker: EmbeddedLog, idempotent: bool) -> Non
         return values
 
     assert asyncio.run(round_trip()) == VALUES
+
+
+@pytest.mark.filterwarnings("ignore:read_text is deprecated:DeprecationWarning")
+def test_kafka_python_commits_and_aborts(broker: EmbeddedLog) -> None:
+    producer = kafka.KafkaProducer(bootstrap_servers=broker.bootstrap_servers, transactional_id="tx")
+    producer.init_transactions()
+    for number in range(4):
+        producer.begin_transaction()
+        producer.send("t", b"%d" % number)
+        producer.flush(30)
+        producer.commit_transaction() if number % 2 else producer.abort_transaction()
+    producer.close()
+    consumer = kafka.KafkaConsumer(
+        "t",
+        bootstrap_servers=broker.bootstrap_servers,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        group_id=None,
+    )
+    assert [next(consumer).value for _ in range(2)] == [b"1", b"3"]
+    consumer.close()
+
+
+def test_aiokafka_commits_and_aborts_with_offsets(broker: EmbeddedLog) -> None:
+    async def transact() -> tuple[list[bytes | None], int | None]:
+        source = aiokafka.TopicPartition("source", 0)
+        producer = aiokafka.AIOKafkaProducer(
+            bootstrap_servers=broker.bootstrap_servers, transactional_id="tx", enable_idempotence=True
+        )
+        await producer.start()
+        for number in range(4):
+            await producer.begin_transaction()
+            await producer.send_and_wait("t", b"%d" % number)
+            await producer.send_and_wait("source", b"x")
+            await producer.send_offsets_to_transaction({source: number}, "g")
+            await (producer.commit_transaction() if number % 2 else producer.abort_transaction())
+        await producer.stop()
+        consumer = aiokafka.AIOKafkaConsumer(
+            bootstrap_servers=broker.bootstrap_servers, group_id="g", isolation_level="read_committed"
+        )
+        await consumer.start()
+        consumer.assign([aiokafka.TopicPartition("t", 0)])
+        await consumer.seek_to_beginning()
+        values = [(await asyncio.wait_for(consumer.getone(), 30)).value for _ in range(2)]
+        committed = await consumer.committed(source)
+        await consumer.stop()
+        return values, committed
+
+    assert asyncio.run(transact()) == ([b"1", b"3"], 3)

@@ -15,25 +15,25 @@ from golden import decode
 from golden.case import LeftOutError
 from golden.compare import same
 from golden.conftest import vectors_dir
+from golden.java_transforms import PACKAGES, java_name
 from kconnect.errors import ConnectError
 from kconnect.plugin import PluginKind
 from kconnect.plugins import Plugins
 from kconnect.record import SinkRecord, SourceRecord
 from kconnect.transform import Transform
 
-JAVA = "org.apache.kafka.connect.transforms."
-
 
 def configured(plugins: Plugins) -> Iterator[tuple[Transform[Any], list[SourceRecord | SinkRecord]]]:
     """Every transform and configuration of the vectors that is built and valid, with its inputs."""
     grouped: dict[tuple[str, str], list[vectors.Case]] = defaultdict(list)
-    for each in vectors.load(vectors_dir() / "transforms.jsonl"):
-        grouped[each.cls, repr(each.config)].append(each)
+    for suite in PACKAGES:
+        for each in vectors.load(vectors_dir() / f"{suite}.jsonl"):
+            grouped[java_name(each), repr(each.config)].append(each)
     built = {name for info in plugins.of_kind(PluginKind.TRANSFORMATION) for name in info.java_names}
     for (cls, _), cases in grouped.items():
-        if JAVA + cls not in built:
+        if cls not in built:
             continue
-        loaded: Any = plugins.load(plugins.resolve(PluginKind.TRANSFORMATION, JAVA + cls))
+        loaded: Any = plugins.load(plugins.resolve(PluginKind.TRANSFORMATION, cls))
         transform = loaded()
         try:
             transform.configure(loaded.config_class.parse(cases[0].config))

@@ -11,5 +11,11 @@ PLUGINS = [
     for module, name in (
         ("extract_new_record_state", "ExtractNewRecordState"),
         ("event_router", "outbox.EventRouter"),
+        ("by_logical_table_router", "ByLogicalTableRouter"),
+        ("extract_changed_record_state", "ExtractChangedRecordState"),
+        ("header_to_value", "HeaderToValue"),
+        ("partition_routing", "partitions.PartitionRouting"),
+        ("schema_change_event_filter", "SchemaChangeEventFilter"),
+        ("vector_to_json_converter", "VectorToJsonConverter"),
     )
 ]

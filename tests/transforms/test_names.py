@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from kconnect.errors import ConfigError
@@ -41,3 +43,10 @@ def test_every_class_that_is_registered_can_be_loaded(plugins: Plugins) -> None:
     assert ours
     for info in ours:
         assert plugins.load(info).__doc__
+
+
+def test_every_key_of_every_transform_says_what_it_is_for(plugins: Plugins) -> None:
+    for info in plugins.of_kind(PluginKind.TRANSFORMATION, PluginKind.PREDICATE):
+        loaded: Any = plugins.load(info)
+        for key in loaded.config_def().keys.values():
+            assert len(key.doc) > 10, f"{info.name}: {key.name}"

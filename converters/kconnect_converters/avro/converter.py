@@ -47,6 +47,7 @@ class AvroConverter(Converter):
         self._avro_schema = remember(self._to_avro)
         self._reader = remember(self._compile_reader)
         self._parsed = remember(self._parse)
+        self._encoder = remember(self._compile_encoder)
 
     def from_connect_data(
         self, topic: str, schema: Schema | None, value: Value, headers: RawHeaders | None = None
@@ -88,7 +89,7 @@ class AvroConverter(Converter):
             return latest.id, self._parsed(latest), not config.latest_compatibility_strict
         return self._registry.lookup(subject, text).id, own, False
 
-    def _encoder(self, schema: Schema | None, schema_id: int, target: AvroSchema, lossy: bool) -> Encode:
+    def _compile_encoder(self, schema: Schema | None, schema_id: int, target: AvroSchema, lossy: bool) -> Encode:
         prefix = id_prefix(schema_id)
         if target.type != "bytes":
             return compile_encoder(schema, target, self._config, lossy=lossy, prefix=prefix)

@@ -95,7 +95,7 @@ def parse_schema(text: str, named: dict[str, AvroSchema] | None = None) -> AvroS
     defines are added. Raises DataError that says what is wrong with it."""
     try:
         described = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"an Avro schema is JSON, and this is none ({error}): {text[:80]!r}") from None
     return schema_of(described, named)
 
@@ -207,7 +207,7 @@ class _Parser:
             given = described.get("namespace")
             namespace = outer if given is None else given
             name = f"{namespace}.{name}" if namespace else name
-        return check_full_name(name, f"{kind}")
+        return check_full_name(name, kind)
 
     def _symbols(self, full: str, symbols: Any) -> tuple[str, ...]:
         if not isinstance(symbols, list) or not all(isinstance(each, str) for each in symbols):

@@ -99,21 +99,26 @@ class SchemaRegistryClient:
         return _schema({"schema": text, **answer})
 
     def by_id(self, schema_id: int) -> RegisteredSchema:
-        return self._once(("schema", schema_id), lambda: self._get(f"/schemas/ids/{schema_id}", schema_id))
+        return self._once(
+            ("schema", schema_id), lambda: self._get(f"/schemas/ids/{schema_id}", f"schema {schema_id}", schema_id)
+        )
 
     def by_guid(self, guid: str) -> RegisteredSchema:
-        return self._once(("guid", guid), lambda: self._get(f"/schemas/guids/{guid}", 0))
+        return self._once(("guid", guid), lambda: self._get(f"/schemas/guids/{guid}", f"schema {guid}"))
 
     def version(self, subject: str, version: int) -> RegisteredSchema:
         path = f"/subjects/{_quoted(subject)}/versions/{version}"
-        return self._once(("version", subject, version), lambda: self._get(path, 0))
+        return self._once(
+            ("version", subject, version), lambda: self._get(path, f"version {version} of subject {subject}")
+        )
 
     def latest(self, subject: str) -> RegisteredSchema:
         """The subject's newest schema, as new as `latest.cache.ttl.sec` says."""
         now, ttl = time.monotonic(), self._config.latest_cache_ttl_sec
         found = self._latest.get(subject)
         if found is None or (ttl >= 0 and now - found[0] >= ttl):
-            found = self._latest[subject] = now, self._get(f"/subjects/{_quoted(subject)}/versions/latest", 0)
+            path = f"/subjects/{_quoted(subject)}/versions/latest"
+            found = self._latest[subject] = now, self._get(path, f"subject {subject}")
         return found[1]
 
     def referenced(self, schema: RegisteredSchema) -> list[tuple[str, RegisteredSchema]]:
@@ -129,11 +134,11 @@ class SchemaRegistryClient:
                 self._gather(target, found)
                 found[reference.name] = target
 
-    def _get(self, path: str, schema_id: int) -> RegisteredSchema:
+    def _get(self, path: str, what: str, schema_id: int = 0) -> RegisteredSchema:
         try:
             return _schema({"id": schema_id, **self._http.request("GET", path)})
         except RefusedError as error:
-            raise self._explained(error, path) from None
+            raise self._explained(error, what) from None
 
     def _explained(self, error: RefusedError, what: str) -> ConnectError:
         if error.status in (401, 403):

@@ -58,6 +58,7 @@ WITH_COUNTRY = Schema(
     fields={**{field.name: field.schema for field in ORDER.fields}, "country": OPTIONAL_STRING_SCHEMA},
 )
 ID_ONLY = Schema(Type.STRUCT, name="shop.Order", fields={"id": INT64_SCHEMA})
+ID_AND_COUNTRY = {"id": INT64_SCHEMA, "country": OPTIONAL_STRING_SCHEMA}
 
 Make = Callable[..., AvroConverter]
 
@@ -224,6 +225,19 @@ def test_records_are_written_by_the_schema_of_an_id(converter: Make, peer: Schem
     data = chosen.from_connect_data(topic, STRING_SCHEMA, "x")
     assert data is not None
     assert struct.unpack(">bi", data[:5]) == (0, schema_id)
+
+
+def test_a_schema_that_becomes_the_latest_is_written_with_from_then_on(
+    converter: Make, peer: SchemaRegistryClient, topic: str
+) -> None:
+    converter().from_connect_data(topic, ID_ONLY, {"id": 1})
+    settings = {"auto_register_schemas": "false", "use_latest_version": "true", "latest_cache_ttl_sec": "0"}
+    serialize = converter(**settings).serializer(topic, ID_ONLY)
+    first = serialize({"id": 1}, None)
+    converter().from_connect_data(topic, WITH_COUNTRY.replace(fields=ID_AND_COUNTRY), {"id": 1, "country": None})
+    second = serialize({"id": 1}, None)
+    read = [AvroDeserializer(peer)(data, of(topic)) for data in (first, second)]
+    assert read == [{"id": 1}, {"id": 1, "country": None}]
 
 
 def test_schemas_that_refer_to_others_are_read(converter: Make, peer: SchemaRegistryClient, topic: str) -> None:

@@ -58,7 +58,7 @@ class Fixture:
         )
 
     def close(self) -> None:
-        self.syncer.close(self.topics.partitions())
+        self.syncer.close(list(self.topics.partitions()))
         self.topics.close()
         self.data_dir.close()
         self.loop.close()

@@ -163,7 +163,7 @@ class Broker:
         if self._cleaner is not None:
             self._cleaner.close()
         try:
-            self._syncer.close(self._topics.partitions())
+            self._syncer.close(list(self._topics.partitions()))
             self._topics.close()
         except OSError as e:
             raise LogError(

@@ -141,9 +141,9 @@ class Node:
 
     def end(self) -> None:
         """As a kill: nothing is written any more."""
-        self.syncer.close([])
         for partition in self.topics.partitions():
             partition.abandon()
+        self.syncer.close([])
         self.data_dir.close()
 
 

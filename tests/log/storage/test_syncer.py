@@ -172,3 +172,24 @@ def test_closing_syncs_what_is_left_and_may_be_repeated(loop: Loop, tmp_path: Pa
     loop.syncer.close([topic])
     assert topic.recovery_point == 1
     topic.abandon()
+
+
+def test_closing_lets_happen_what_waited_for_the_sync(loop: Loop, tmp_path: Path) -> None:
+    data = partition(loop, tmp_path, "data")
+    offsets = partition(loop, tmp_path, "offsets", **{"flush.messages": "1"})
+    append(data)
+    written: list[tuple[bool, int]] = []
+
+    def write(older_is_safe: bool) -> None:
+        append(offsets)
+        written.append((older_is_safe, data.recovery_point))
+
+    loop.syncer.write_behind(write)
+    assert written == []
+    loop.syncer.close([data, offsets])
+    assert written == [(True, 1)]
+    assert offsets.recovery_point == 1
+    loop.syncer.close([data, offsets])
+    assert len(written) == 1
+    data.abandon()
+    offsets.abandon()

@@ -18,7 +18,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from kconnect.log.storage.partition import Partition, SyncTicket
 
@@ -142,22 +142,35 @@ class Syncer:
             except Exception:
                 _LOG.exception("a fault in the log itself, please report it")
 
-    def close(self, partitions: Iterable[Partition]) -> None:
-        """End the thread, then sync what is still unsynced of `partitions` in this one. Raises OSError.
+    def close(self, partitions: Collection[Partition]) -> None:
+        """End the thread and sync `partitions`; then let happen what waited for a sync, and sync that.
 
-        May be called twice.
+        Raises OSError. May be called twice.
         """
         self._jobs.put(None)
         self._thread.join()
-        # What the thread has synced without being heard is synced once more: that costs next to nothing.
-        self._dirty = {p for p in partitions if p.recovery_point < p.log_end_offset}
-        tickets = self._take_tickets()
-        failures = _sync_files(tickets)
-        for ticket in tickets:
-            if ticket not in failures:
-                ticket.partition.end_sync(ticket)
-        for error in failures.values():
-            raise error
+        _sync_now(partitions)
+        waiting = [*(self._running or []), *self._waiting]
+        self._running, self._waiting = [], []  # nothing begins any more
+        for done in waiting:
+            try:
+                done(True)
+            except Exception:
+                _LOG.exception("a fault in the log itself, please report it")
+        _sync_now(partitions)
+
+
+def _sync_now(partitions: Iterable[Partition]) -> None:
+    """Sync in this thread. Raises OSError for the first that cannot be, after the others."""
+    # What the syncer's thread has synced without being heard is synced once more: that costs next to nothing.
+    unsynced = [p for p in partitions if p.offline is None and p.recovery_point < p.log_end_offset]
+    tickets = [partition.begin_sync() for partition in sorted(unsynced, key=lambda p: p.follows_data)]
+    failures = _sync_files(tickets)
+    for ticket in tickets:
+        if ticket not in failures:
+            ticket.partition.end_sync(ticket)
+    for error in failures.values():
+        raise error
 
 
 def _settle(ticket: SyncTicket, failure: OSError | None) -> None:

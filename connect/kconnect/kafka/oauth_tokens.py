@@ -79,7 +79,7 @@ class FetchedTokens:
 
 def unsecured_token(subject: str) -> str:
     """A token that nobody has signed (RFC 7515, appendix A.5)."""
-    now = time.time()
+    now = int(time.time())  # never later than the broker's clock tells, on one machine
     claims = {"sub": subject, "iat": now, "exp": now + _UNSECURED_SECONDS}
     return f"{_segment({'alg': 'none'})}.{_segment(claims)}."
 

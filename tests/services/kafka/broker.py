@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,36 +24,56 @@ class RunningKafka:
     bootstrap: str
     process: ServiceProcess
     data: Path
+    listeners: Mapping[str, str]
+    """The address of each listener, by its name."""
 
 
 @contextmanager
-def running_kafka(folder: Path, *, heap: tuple[str, ...] = _TEST_HEAP) -> Iterator[RunningKafka]:
-    """Serve on two free ports, with everything under `folder`, until the block ends; what is there already is kept.
+def running_kafka(
+    folder: Path,
+    *,
+    heap: tuple[str, ...] = _TEST_HEAP,
+    listeners: tuple[str, ...] = (),
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[RunningKafka]:
+    """Serve on free ports, with everything under `folder`, until the block ends; what is there already is kept.
 
+    There is a PLAINTEXT listener; `listeners` are more, each named by its protocol unless `settings` map it to one.
     Raises ServiceError when it does not start.
     """
-    client_port, controller_port = free_ports(2)
+    client_port, controller_port, *ports = free_ports(2 + len(listeners))
+    addresses = {"PLAINTEXT": f"127.0.0.1:{client_port}"}
+    addresses |= {name: f"127.0.0.1:{port}" for name, port in zip(listeners, ports, strict=True)}
     data = folder / "data"
     config = folder / "server.properties"
-    config.write_text(_properties(data, client_port, controller_port))
+    properties = _properties(data, addresses, controller_port, settings or {})
+    config.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
     if not (data / "meta.properties").exists():
         _format_storage(config)
     command = java_command("kafka.Kafka", str(config), options=(*heap, *SERVER_OPTIONS), log_level="INFO")
     with ServiceProcess("Apache Kafka", command, log=folder / "server.log") as process:
         process.wait_until(lambda: "Kafka Server started" in process.output(), timeout=120)
-        yield RunningKafka(bootstrap=f"127.0.0.1:{client_port}", process=process, data=data)
+        yield RunningKafka(bootstrap=f"127.0.0.1:{client_port}", process=process, data=data, listeners=addresses)
 
 
-def _properties(data: Path, client_port: int, controller_port: int) -> str:
-    settings = {
+def _properties(
+    data: Path, addresses: Mapping[str, str], controller_port: int, settings: Mapping[str, str]
+) -> dict[str, object]:
+    listeners = ",".join(f"{name}://{address}" for name, address in addresses.items())
+    protocols = {name: name for name in ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")} | {
+        "CONTROLLER": "PLAINTEXT"
+    }
+    protocols |= dict(
+        entry.split(":") for entry in settings.get("listener.security.protocol.map", "").split(",") if entry
+    )
+    return {
         "process.roles": "broker,controller",
         "node.id": 1,
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{client_port},CONTROLLER://127.0.0.1:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{client_port}",
+        "listeners": f"{listeners},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": listeners,
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "PLAINTEXT",
-        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
         "log.dirs": data,
         "offsets.topic.replication.factor": 1,
         "transaction.state.log.replication.factor": 1,
@@ -61,8 +81,9 @@ def _properties(data: Path, client_port: int, controller_port: int) -> str:
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
         "group.initial.rebalance.delay.ms": 0,
+        **settings,
+        "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
     }
-    return "".join(f"{key}={value}\n" for key, value in settings.items())
 
 
 def _format_storage(config: Path) -> None:

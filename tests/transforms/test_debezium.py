@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -31,6 +32,7 @@ from kconnect_transforms.debezium.field_reference import FieldReference
 from kconnect_transforms.debezium.java_hash import java_hash, murmur_hash
 from kconnect_transforms.debezium.json_payload import JsonPayload
 from kconnect_transforms.debezium.name_adjustment import FIELD_NAMES, SCHEMA_NAMES
+from kconnect_transforms.debezium.time_zone import ZoneMove
 
 JAVA = "io.debezium.transforms."
 ROW = SchemaBuilder.struct().name("shop.orders.Value").optional().field("id", INT64_SCHEMA)
@@ -232,3 +234,56 @@ def test_what_java_hashes_anew_each_time_is_refused() -> None:
 def test_names_are_made_fit_for_avro(mode: str, field: str, schema: str) -> None:
     assert FIELD_NAMES[mode]("1 a.b-c") == field
     assert SCHEMA_NAMES[mode]("1 a.b-c") == schema
+
+
+TIMES = (
+    SchemaBuilder.struct()
+    .name("Value")
+    .optional()
+    .field("at", Schema(Type.INT64, optional=True, name="io.debezium.time.MicroTimestamp", version=1))
+    .field("zoned", Schema(Type.STRING, optional=True, name="io.debezium.time.ZonedTimestamp", version=1))
+    .build()
+)
+TIMED = SchemaBuilder.struct().name("Envelope.Envelope").field("after", TIMES).field("op", STRING_SCHEMA).build()
+
+
+def timed(**after: Any) -> SourceRecord:
+    return SourceRecord(None, None, "t", value_schema=TIMED, value={"after": after, "op": "c"})
+
+
+@given(st.integers(-(10**15), 10**15), st.integers(-17 * 60, 17 * 60))
+def test_a_time_read_in_a_fixed_zone_is_moved_back_by_its_opposite(micros: int, minutes: int) -> None:
+    there, back = (ZoneMove(timezone(timedelta(minutes=each))) for each in (minutes, -minutes))
+    forth, again = there.of("io.debezium.time.MicroTimestamp"), back.of("io.debezium.time.MicroTimestamp")
+    assert forth is not None
+    assert again is not None
+    assert again(forth(micros)) == micros
+    assert forth(micros) == micros - minutes * 60 * 1_000_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2023-01-14 12:00:00Z",
+        "12:00:00Z",
+        "2023-01-14T12:00:00",
+        "x",
+        "2023-01-14T12:00:00+19:00",
+        "2023-13-14T12:00:00Z",
+        "9999-12-31T23:00:00Z",
+    ],
+)
+def test_a_text_that_is_no_timestamp_is_named(transform, text: str) -> None:
+    with pytest.raises(DataError, match="is no timestamp with a zone"):
+        transform(JAVA + "TimezoneConverter", {"converted.timezone": "+01:00"}).apply(timed(zoned=text))
+
+
+def test_a_time_beyond_all_years_is_named(transform) -> None:
+    with pytest.raises(DataError, match="beyond the years"):
+        transform(JAVA + "TimezoneConverter", {"converted.timezone": "+01:00"}).apply(timed(at=2**62))
+
+
+@pytest.mark.parametrize("zone", ["Nowhere/City", "+25:00", "+05:61", "Z", "../etc/passwd", "5"])
+def test_what_is_no_zone_is_refused(transform, zone: str) -> None:
+    with pytest.raises(ConfigError, match="is no time zone"):
+        transform(JAVA + "TimezoneConverter", {"converted.timezone": zone})

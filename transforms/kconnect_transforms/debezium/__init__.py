@@ -16,6 +16,7 @@ PLUGINS = [
         ("header_to_value", "HeaderToValue"),
         ("partition_routing", "partitions.PartitionRouting"),
         ("schema_change_event_filter", "SchemaChangeEventFilter"),
+        ("timezone_converter", "TimezoneConverter"),
         ("vector_to_json_converter", "VectorToJsonConverter"),
     )
 ]

@@ -118,4 +118,4 @@ def _integer(value: int) -> Schema:
 
 
 NULL_SCHEMAS: Final = {"ignore": None, "optional_bytes": OPTIONAL_BYTES_SCHEMA}
-"""`table.json.payload.null.behavior`."""
+"""What a null is, by `table.json.payload.null.behavior`."""

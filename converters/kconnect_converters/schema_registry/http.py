@@ -17,7 +17,6 @@ from typing import Any, Final
 
 from kconnect.config import Password
 from kconnect.errors import ConfigError, ConnectError, RetriableError
-from kconnect.security import key_stores, tls
 from kconnect_converters.schema_registry.config import SchemaRegistryConfig
 from kconnect_converters.schema_registry.registry_url import RegistryUrl
 
@@ -143,26 +142,40 @@ def _reason(status: int, content: bytes) -> tuple[int, str]:
 
 
 def _tls_context(config: SchemaRegistryConfig) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if config.endpoint_identification != "https":
-        context.check_hostname = False
-    trusted, own = config.truststore_location, config.keystore_location
-    if trusted is not None:
+    trusted = config.truststore_location
+    if trusted is None:
+        context = ssl.create_default_context()
+    else:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = config.endpoint_identification == "https"
-        content = _file("schema.registry.ssl.truststore.location", trusted)
-        try:
-            tls.trust(context, key_stores.read_certificates(content, _secret(config.truststore_password)))
-        except key_stores.KeyStoreError as error:
-            raise _refused_file("schema.registry.ssl.truststore.location", trusted, error) from error
-    if own is not None:
-        content = _file("schema.registry.ssl.keystore.location", own)
-        passwords = _secret(config.keystore_password), _secret(config.key_password)
-        try:
-            tls.set_key(context, key_stores.read_key(content, *passwords))
-        except key_stores.KeyStoreError as error:
-            raise _refused_file("schema.registry.ssl.keystore.location", own, error) from error
+    context.check_hostname = config.endpoint_identification == "https"
+    if trusted is not None:
+        _trust(context, trusted, config.truststore_password)
+    if config.keystore_location is not None:
+        _show_key(context, config.keystore_location, config)
     return context
+
+
+def _trust(context: ssl.SSLContext, path: str, password: Password | None) -> None:
+    from kconnect.security import key_stores, tls  # only for registries with certificates of their own
+
+    name = "schema.registry.ssl.truststore.location"
+    content = _file(name, path)
+    try:
+        tls.trust(context, key_stores.read_certificates(content, _secret(password)))
+    except key_stores.KeyStoreError as error:
+        raise _refused_file(name, path, error) from error
+
+
+def _show_key(context: ssl.SSLContext, path: str, config: SchemaRegistryConfig) -> None:
+    from kconnect.security import key_stores, tls
+
+    name = "schema.registry.ssl.keystore.location"
+    content = _file(name, path)
+    try:
+        entry = key_stores.read_key(content, _secret(config.keystore_password), _secret(config.key_password))
+        tls.set_key(context, entry)
+    except key_stores.KeyStoreError as error:
+        raise _refused_file(name, path, error) from error
 
 
 def _secret(password: Password | None) -> str | None:
@@ -176,7 +189,9 @@ def _file(key: str, path: str) -> bytes:
         raise ConfigError(f"the file cannot be read: {error.strerror}", key=key, value=path) from error
 
 
-def _refused_file(key: str, path: str, error: key_stores.KeyStoreError) -> ConfigError:
-    missing = isinstance(error, key_stores.MissingLibraryError)
+def _refused_file(key: str, path: str, error: Exception) -> ConfigError:
+    from kconnect.security.key_stores import MissingLibraryError
+
+    missing = isinstance(error, MissingLibraryError)
     suggestion = "install kconnect[keystores], or give a PEM file" if missing else None
     return ConfigError(str(error), key=key, value=path, suggestion=suggestion)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,12 +19,13 @@ from kconnect import bounds
 from kconnect.errors import ConfigError, ConnectError, DataError, RetriableError
 from kconnect_converters.schema_registry.client import SchemaRegistryClient
 from kconnect_converters.schema_registry.config import SchemaRegistryConfig
+from services.certificates import PASSWORD, Authority, Identity
 
 
 class Stage:
     """Answers requests with what is queued, the last answer again and again; keeps what was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.answers: list[tuple[int, Any]] = [(200, {"id": 1, "schema": '"int"'})]
         self.asked: list[tuple[str, str, dict[str, str], Any]] = []
         stage = self
@@ -44,6 +48,8 @@ class Stage:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if context is not None:
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.address = f"127.0.0.1:{self.server.server_port}"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
         self.thread.start()
@@ -213,3 +219,66 @@ def test_the_password_of_a_url_shows_in_no_message() -> None:
     with pytest.raises(ConfigError) as caught:
         SchemaRegistryConfig.parse({"schema.registry.url": "ftp://ada:s3cret@a"})
     assert "s3cret" not in str(caught.value)
+
+
+@contextmanager
+def secure_stage(authority: Authority, identity: Identity, *, asks_for_key: bool = False) -> Iterator[Stage]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(identity.pem)
+    if asks_for_key:
+        context.load_verify_locations(authority.certificate)
+        context.verify_mode = ssl.CERT_REQUIRED
+    made = Stage(context)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def ssl_settings(**settings: object) -> dict[str, str]:
+    return {f"schema.registry.ssl.{name.replace('_', '.')}": str(value) for name, value in settings.items()}
+
+
+def test_certificates_of_the_users_own_authority_are_believed_and_no_others(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    with secure_stage(authority, authority.issue("registry")) as stage:
+        url = f"https://{stage.address}"
+        trusting = ssl_settings(truststore_location=authority.certificate)
+        assert stage.client(url, **trusting).by_id(1).text == '"int"'
+        with pytest.raises(RetriableError, match="certificate verify failed"):
+            stage.client(url, max_retries="0").by_id(1)
+
+
+@pytest.mark.parametrize(("algorithm", "believed"), [("https", False), ("", True), ("none", True)])
+def test_a_certificate_of_another_host_is_believed_only_where_that_is_not_checked(
+    tmp_path: Path, algorithm: str, believed: bool
+) -> None:
+    authority = Authority(tmp_path)
+    identity = authority.issue("registry", host="elsewhere.local", address="127.0.0.9")
+    settings = ssl_settings(truststore_location=authority.certificate, endpoint_identification_algorithm=algorithm)
+    with secure_stage(authority, identity) as stage:
+        client = stage.client(f"https://{stage.address}", max_retries="0", **settings)
+        if believed:
+            assert client.by_id(1).text == '"int"'
+        else:
+            with pytest.raises(RetriableError, match="IP address mismatch"):
+                client.by_id(1)
+
+
+@pytest.mark.parametrize("store", ["pem", "pkcs12"])
+def test_a_registry_that_asks_for_a_certificate_gets_ours(tmp_path: Path, store: str) -> None:
+    authority = Authority(tmp_path)
+    own = authority.issue("us")
+    settings = ssl_settings(truststore_location=authority.certificate, keystore_location=getattr(own, store))
+    if store == "pkcs12":
+        settings |= ssl_settings(keystore_password=PASSWORD)
+    with secure_stage(authority, authority.issue("registry"), asks_for_key=True) as stage:
+        assert stage.client(f"https://{stage.address}", **settings).by_id(1).text == '"int"'
+
+
+def test_a_store_whose_password_is_wrong_is_refused_by_key(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    settings = ssl_settings(keystore_location=authority.issue("us").pkcs12, keystore_password="wrong")
+    with pytest.raises(ConfigError) as caught:
+        SchemaRegistryClient(SchemaRegistryConfig.parse({"schema.registry.url": "https://a", **settings}))
+    assert caught.value.key == "schema.registry.ssl.keystore.location"

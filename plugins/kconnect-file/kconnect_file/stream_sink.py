@@ -54,10 +54,31 @@ class FileStreamSinkTask(SinkTask[FileStreamSinkConfig]):
     def put(self, records: Sequence[SinkRecord]) -> None:
         if not records:
             return
-        render = self._render
-        lines = [render(record) for record in records]
-        self._append(self._begin + ("\n".join(lines) + "\n").encode())
-        self._begin = b""
+        refused: list[tuple[SinkRecord, DataError]] = []
+        try:
+            data = ("\n".join(map(self._render, records)) + "\n").encode()
+        except (DataError, UnicodeEncodeError):  # which record it was is found one by one
+            data = self._writable(records, refused)
+        if data:
+            self._append(self._begin + data)
+            self._begin = b""
+        reporter = self.context.errant_record_reporter
+        if reporter is not None:
+            for record, error in refused:  # after the write, which may be tried again, for once each
+                reporter.report(record, error)
+
+    def _writable(self, records: Sequence[SinkRecord], refused: list[tuple[SinkRecord, DataError]]) -> bytes:
+        """The lines of the records that have one; the others go to `refused`, each with its error, which is raised if
+        errors are not reported."""
+        lines = []
+        for record in records:
+            try:
+                lines.append(_line(self._render, record))
+            except DataError as error:
+                if self.context.errant_record_reporter is None:
+                    raise
+                refused.append((record, error))
+        return b"".join(lines)
 
     def _append(self, data: bytes) -> None:
         begin = self._stream.seek(0, os.SEEK_END) if self._path is not None else 0
@@ -103,6 +124,18 @@ def _ends_with_a_line(path: Path) -> bool:
         return True
 
 
+def _line(render: Callable[[SinkRecord], str], record: SinkRecord) -> bytes:
+    """Raises DataError that names the record."""
+    try:
+        return (render(record) + "\n").encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"{_where(record)} cannot be written as UTF-8: {error}") from error
+
+
+def _where(record: SinkRecord) -> str:
+    return f"{record.original_topic}-{record.original_partition}@{record.original_offset}"
+
+
 def _as_text(record: SinkRecord) -> str:
     value = record.value
     if type(value) is str:
@@ -116,5 +149,4 @@ def _as_json(record: SinkRecord) -> str:
     try:
         return msgspec.json.encode(record.value).decode()
     except (TypeError, ValueError, OverflowError) as error:
-        where = f"{record.original_topic}-{record.original_partition}@{record.original_offset}"
-        raise DataError(f"{where} cannot be written as JSON: {error}") from error
+        raise DataError(f"{_where(record)} cannot be written as JSON: {error}") from error

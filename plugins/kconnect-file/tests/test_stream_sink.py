@@ -132,6 +132,33 @@ def test_what_json_cannot_hold_is_named(tmp_path: Path) -> None:
         run.put([run.record({(1, 2): "a tuple is no name"})])
 
 
+@pytest.mark.parametrize(
+    ("format", "bad"), [("text", "\ud800"), ("json", "\ud800"), ("json", {(1, 2): "a tuple is no name"})]
+)
+def test_records_that_cannot_be_written_are_reported_and_the_others_written(
+    tmp_path: Path, format: str, bad: Any
+) -> None:
+    path = tmp_path / "out.txt"
+    with SinkTaskHarness(FileStreamSink, {"file": str(path), "format": format}, reporting=True) as run:
+        run.put([run.record(1), run.record(bad), run.record(3)])
+        run.put([run.record(bad)])
+        run.put([run.record(4)])
+        assert [record.offset for record, _ in run.context.reports] == [1, 3]
+        assert all(isinstance(error, DataError) for _, error in run.context.reports)
+        assert str(run.context.reports[0][1]).startswith("orders-0@1 cannot be written")
+    assert path.read_text() == "1\n3\n4\n"
+
+
+def test_a_record_that_cannot_be_written_fails_the_task_with_nothing_of_its_batch_written(tmp_path: Path) -> None:
+    path = tmp_path / "out.txt"
+    with (
+        SinkTaskHarness(FileStreamSink, {"file": str(path)}) as run,
+        pytest.raises(DataError, match="orders-0@1 cannot be written as UTF-8"),
+    ):
+        run.put([run.record("a"), run.record("\ud800")])
+    assert path.read_text() == ""
+
+
 def test_a_line_that_a_kill_has_torn_does_not_swallow_the_next(tmp_path: Path) -> None:
     (tmp_path / "out.txt").write_text("whole\ntor")
     assert lines(tmp_path, None, "torn", "next") == ["whole", "tor", "torn", "next"]

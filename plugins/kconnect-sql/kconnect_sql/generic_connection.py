@@ -59,6 +59,8 @@ def errors(engine: sa.Engine, doing: str) -> Iterator[None]:
         raise (RetriableError if away else ConnectError)(message) from error
     except sa.exc.SQLAlchemyError as error:
         raise ConnectError(f"{engine.url!r}: {doing}: {error}") from error
+    except UnicodeEncodeError as error:  # a lone surrogate, which JSON can write and UTF-8 cannot
+        raise DataError(f"{engine.url!r}: {doing!a}: {error}") from error
 
 
 def identifiers_of(engine: sa.Engine, config: ConnectionConfig) -> Identifiers:

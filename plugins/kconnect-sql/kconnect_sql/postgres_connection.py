@@ -75,6 +75,8 @@ def errors(url: DatabaseUrl, doing: str) -> Iterator[None]:
         if not state and isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
             raise RetriableError(message) from error
         raise ConnectError(message) from error
+    except UnicodeEncodeError as error:  # a lone surrogate, which JSON can write and UTF-8 cannot
+        raise DataError(f"{place(url)}: {doing!a}: {error}") from error
 
 
 _DEFAULTS = {"connect_timeout": "10", "keepalives_idle": "30"}

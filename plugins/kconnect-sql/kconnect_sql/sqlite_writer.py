@@ -31,6 +31,13 @@ _TYPES = {
     Type.STRING: "TEXT",
     Type.BYTES: "BLOB",
 }
+_REFUSALS = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.ProgrammingError,
+    OverflowError,
+    UnicodeEncodeError,  # a lone surrogate, which JSON can write and UTF-8 cannot
+)
 _TEXT_TYPES = (Decimal, datetime.datetime, datetime.date, datetime.time)
 
 
@@ -108,13 +115,15 @@ class SqliteWriter:
     def _execute(self, sql: str) -> sqlite3.Cursor:
         try:
             return self._connection.execute(sql)
+        except UnicodeEncodeError as error:
+            raise DataError(f"{self._url.database}: cannot run {sql!r}: {error}") from error
         except sqlite3.Error as error:
             refuse(error, f"cannot run {sql}", self._url)
 
     def _many(self, sql: str, rows: list[Row], table: Table) -> None:
         try:
             self._connection.executemany(sql, [_bound(row, self._zone) for row in rows])
-        except (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, OverflowError) as error:
+        except _REFUSALS as error:
             raise DataError(f"{self._url.database}: {table} refuses a row: {error}") from error
         except sqlite3.Error as error:
             refuse(error, f"cannot write to {table}", self._url)

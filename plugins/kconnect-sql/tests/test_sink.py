@@ -291,6 +291,27 @@ def test_bad_rows_are_reported_and_the_others_written(database: Database, mode: 
     assert [row[0] for row in orders(database)] == [0, 1, 3, 4, 5, 6, 7, 8, 20]
 
 
+@pytest.mark.parametrize("mode", ["insert", "upsert"])
+def test_text_that_utf8_cannot_hold_is_reported_and_the_others_written(database: Database, mode: str) -> None:
+    """A lone surrogate, which JSON writes as "\\ud800"."""
+    with sink(database, reporting=True, insert_mode=mode, **BY_VALUE) as run:
+        run.put([order(run, 1, "a"), order(run, 2, "\ud800"), order(run, 3, "c")])
+        [(record, error)] = run.context.reports
+        assert record.value["id"] == 2
+        assert isinstance(error, DataError)
+        assert "surrogates not allowed" in str(error)
+    assert orders(database) == [(1, "a"), (3, "c")]
+
+
+def test_a_field_whose_name_utf8_cannot_hold_is_reported(database: Database) -> None:
+    unwritable = struct(id=INT64_SCHEMA, **{"\ud800": OPTIONAL_STRING_SCHEMA})
+    with sink(database, reporting=True, auto_evolve="true") as run:
+        run.put([order(run, 1, "a")])
+        run.put([run.record({"id": 2, "\ud800": None}, unwritable)])
+        assert len(run.context.reports) == 1
+    assert orders(database) == [(1, "a")]
+
+
 @pytest.mark.parametrize("database", [POSTGRES, SQLALCHEMY], indirect=True)
 def test_a_number_that_the_column_cannot_hold_is_refused(database: Database) -> None:
     """SQLite's integers are all of one size."""

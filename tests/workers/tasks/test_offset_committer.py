@@ -43,6 +43,13 @@ def test_a_broker_that_does_not_answer_costs_no_more_than_the_time_allowed_and_t
         consumer.close()
 
 
+def test_a_commit_that_cannot_be_tried_is_no_commit() -> None:
+    consumer = kafka.consumer({"bootstrap.servers": "127.0.0.1:1", "group.id": "g"})
+    consumer.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        OffsetCommitter(consumer, 30).commit({PLACE: 1})
+
+
 def test_an_offset_that_the_broker_refuses_is_an_error() -> None:
     with EmbeddedLog() as log:
         consumer = kafka.consumer({"bootstrap.servers": log.bootstrap_servers, "group.id": "g"})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from kconnect.record import TopicPartition
@@ -15,6 +18,26 @@ def offsets() -> SinkOffsets:
     offsets = SinkOffsets()
     offsets.assign([A, B], {A: 10})
     return offsets
+
+
+def test_what_is_uncommitted_can_be_counted_while_partitions_come_and_go(offsets: SinkOffsets) -> None:
+    partitions = [TopicPartition("t", number) for number in range(500)]
+    done = threading.Event()
+    counted: list[int] = []
+
+    def count() -> None:
+        while not done.is_set():
+            counted.append(offsets.uncommitted())
+
+    with ThreadPoolExecutor(1) as pool:
+        counting = pool.submit(count)
+        for _ in range(1000):
+            offsets.assign(partitions, dict.fromkeys(partitions, 5))
+            offsets.put(dict.fromkeys(partitions, 9))
+            offsets.revoke(partitions)
+        done.set()
+        counting.result(30)
+    assert max(counted) > 0
 
 
 def test_what_was_put_can_be_committed_once(offsets: SinkOffsets) -> None:

@@ -225,7 +225,10 @@ def test_tolerated_records_go_to_the_dead_letter_queue_with_what_went_wrong(
     assert headers["__connect.errors.topic"] == topic.encode()
     assert headers["__connect.errors.connector.name"] == b"collector"
     assert headers["__connect.errors.task.id"] == b"0"
-    assert dict(dead[b"3"].headers() or [])["__connect.errors.stage"] == b"TASK_PUT"
+    headers = dict(dead[b"3"].headers() or [])
+    assert headers["__connect.errors.stage"] == b"TASK_PUT"
+    assert headers["__connect.errors.exception.message"] == b"bad from the first, says password=[hidden]"
+    assert b"sesame" not in (headers["__connect.errors.exception.stacktrace"] or b"")
 
 
 def test_a_record_that_is_reported_long_after_its_batch_gets_into_the_dead_letter_queue(
@@ -296,6 +299,23 @@ def test_what_is_read_is_put_once_and_no_empty_put_comes_behind_it(
     run(scenario())
     calls = [line["call"] for line in journal(written)]
     assert calls[calls.index("flush") - 1] == "put"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "says"),
+    [("auto.offset.reset", "none", "no offset to begin at"), ("session.timeout.ms", "1", "Invalid session timeout")],
+    ids=["no-offset", "session-too-short"],
+)
+def test_a_consumer_that_can_never_go_on_fails_the_task(
+    environment: MakeEnvironment, statuses: Statuses, topic: str, written: Path, setting: str, value: str, says: str
+) -> None:
+    async def scenario() -> None:
+        async with environment() as env:
+            await collect(env, topic, written, **{f"consumer.override.{setting}": value})
+            await eventually(lambda: statuses.last(SINK) is State.FAILED, what=statuses)
+
+    run(scenario())
+    assert says in (statuses.traces[str(SINK)] or "")
 
 
 def test_no_more_are_put_at_a_time_than_max_poll_records(

@@ -50,6 +50,19 @@ def test_records_reach_the_topic_and_their_offsets_are_stored_as_kafka_connect_w
     assert stored(kafka, tmp_path) == {b'["counter",{"stream":0}]': b'{"n":999}'}
 
 
+def test_rows_keep_their_offsets_whatever_a_transform_makes_of_them(
+    environment: MakeEnvironment, kafka: Kafka, topic: str, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        async with environment() as env:
+            props = {"connector__class": "RowsSource", "transforms": "f", "transforms.f.type": "Forgetful"}
+            await count(env, topic, **props)
+            await eventually(lambda: env.tasks()[TASK].stats.records_out == 1000)
+
+    run(scenario())
+    assert stored(kafka, tmp_path) == {b'["counter",{"stream":0}]': b'{"n":999}'}
+
+
 def test_a_task_goes_on_where_it_was(environment: MakeEnvironment, kafka: Kafka, topic: str) -> None:
     async def scenario() -> None:
         for limit in ("300", "1000"):

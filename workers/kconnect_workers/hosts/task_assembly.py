@@ -196,7 +196,7 @@ class TaskAssembly:
         create_dead_letter_topic(self._admin(), topic, config.errors_deadletterqueue_topic_replication_factor)
         producer = self._producer(f"connector-dlq-producer-{self.id}", overrides)
         headers = config.errors_deadletterqueue_context_headers_enable
-        return DeadLetterQueue(topic, producer, self.id, headers=headers)
+        return DeadLetterQueue(topic, producer, self.id, headers=headers, stopping=self._control.stopping)
 
     def _raw_messages(self, consumer_props: Mapping[str, str]) -> RawMessages:
         """By a consumer that reads as the task's does, and joins no group."""

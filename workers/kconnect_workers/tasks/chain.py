@@ -99,6 +99,11 @@ class TransformationChain:
         """Whether there is anything to do."""
         return bool(self.stages)
 
+    @property
+    def is_compiled(self) -> bool:
+        """Whether it is compiled as a whole: then no record is dropped, and all keep where they come from."""
+        return all(stage.is_compiled for stage in self.stages)
+
     def apply(self, record: R) -> R | None:
         """What becomes of one record; None when it is dropped. A transform's error rises as of the same branch of
         the error tree, with the transform's name; what is no ConnectError becomes one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import traceback
 from concurrent.futures import Future
@@ -12,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from kconnect.errors import ConnectError
+from kconnect.redaction import process_redactor
 from kconnect_workers.states import TaskId
 from kconnect_workers.tasks.consumed_message import ConsumedMessage
 from kconnect_workers.tasks.error_handling import Failure
@@ -27,11 +29,14 @@ _CREATE_TIMEOUT_S = 30.0
 class DeadLetterQueue:
     """An ErrorReporter over `topic`. Belongs to the task's thread."""
 
-    def __init__(self, topic: str, producer: Producer, task: TaskId, *, headers: bool) -> None:
+    def __init__(
+        self, topic: str, producer: Producer, task: TaskId, *, headers: bool, stopping: threading.Event
+    ) -> None:
         self._topic = topic
         self._producer = producer
         self._task = task
         self._headers = headers
+        self._stopping = stopping
         self._refused: ConnectError | None = None
         self.stored = 0
 
@@ -62,6 +67,11 @@ class DeadLetterQueue:
                     self._topic, message.value(), message.key(), headers=headers, on_delivery=on_delivery
                 )
             except BufferError:
+                if self._stopping.is_set():
+                    raise ConnectError(
+                        f"Task {self._task}: the dead letter of {failure.where} found no room before the task was to "
+                        "stop: the record is read again"
+                    ) from None
                 self._producer.poll(_ROOM_S)
             except KafkaException as e:
                 raise ConnectError(
@@ -95,10 +105,13 @@ class DeadLetterQueue:
             "stage": failure.stage.value,
             "class.name": failure.executing_class,
             "exception.class.name": f"{type(error).__module__}.{type(error).__qualname__}",
-            "exception.message": str(error),
-            "exception.stacktrace": "".join(traceback.format_exception(error)),
+            "exception.message": process_redactor.redact(str(error)),
+            "exception.stacktrace": process_redactor.redact("".join(traceback.format_exception(error))),
         }
-        return [(_PREFIX + name, None if value is None else value.encode()) for name, value in values.items()]
+        return [
+            (_PREFIX + name, None if value is None else value.encode(errors="backslashreplace"))
+            for name, value in values.items()
+        ]
 
 
 def create_dead_letter_topic(admin: AdminClient, topic: str, replication_factor: int) -> None:

@@ -49,12 +49,12 @@ class _Commit(threading.Thread):
         super().__init__(name="committer", daemon=True)
         self._consumer = consumer
         self._offsets = [confluent_kafka.TopicPartition(*partition, offset) for partition, offset in offsets.items()]
-        self.error: KafkaException | None = None
+        self.error: Exception | None = None
 
     def run(self) -> None:
         try:
             done = self._consumer.commit(offsets=self._offsets, asynchronous=False)
-        except KafkaException as e:
+        except Exception as e:
             self.error = e
             return
         refused = next((partition.error for partition in done or () if partition.error is not None), None)

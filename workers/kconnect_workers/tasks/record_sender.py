@@ -51,6 +51,11 @@ class SourceChain(Protocol):
 
     failing: type | None
 
+    @property
+    def is_compiled(self) -> bool:
+        """Whether every record keeps its source partition and offset, and none is dropped."""
+        ...
+
     def apply(self, record: SourceRecord) -> SourceRecord | None: ...
 
     def apply_batch(self, records: Sequence[SourceRecord]) -> Sequence[SourceRecord | None]: ...
@@ -139,17 +144,17 @@ class RecordSender:
     def _transformed_rows(
         self, batch: RowBatch
     ) -> tuple[Sequence[SourceRecord], Sequence[SourceRecord | None], ConnectError | None]:
-        """As `_transformed`, with the originals before it. Where nobody looks at these, but for what all records keep
-        of them, they are not made: the results stand in for them."""
+        """As `_transformed`, with the originals before it. Where only their source partitions and offsets are looked at
+        and the results surely keep these, they are not made: the results stand in for them."""
         if self._chain is not None:
             try:
                 results = self._chain.apply_rows(batch)
             except Exception:  # found one by one, from the originals
                 results = None
             if results is not None:
-                kept = [record for record in results if record is not None]
-                seen = self._on_record is not None or len(kept) < len(results)
-                return self._rows.apply(batch) if seen else kept, results, None
+                if self._on_record is None and self._chain.is_compiled:
+                    return [record for record in results if record is not None], results, None
+                return self._rows.apply(batch), results, None
         originals = self._rows.apply(batch)
         return originals, *self._transformed(originals)
 

@@ -25,6 +25,9 @@ _FATAL = {
     KafkaError.GROUP_AUTHORIZATION_FAILED,
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
     KafkaError.TOPIC_EXCEPTION,
+    KafkaError.INVALID_GROUP_ID,
+    KafkaError.INVALID_SESSION_TIMEOUT,
+    KafkaError.INCONSISTENT_GROUP_PROTOCOL,
 }
 
 
@@ -208,6 +211,11 @@ class SinkConsumer:
         """Most errors pass by themselves: told once. Some never do."""
         if error is None or error.code() in _PASSED_OVER:
             return
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:
+            raise ConnectError(
+                f"the consumer has no offset to begin at: {error.str()}; commit one for the group, or let "
+                "auto.offset.reset be earliest or latest"
+            )
         if error.fatal() or error.code() in _FATAL:
             raise ConnectError(f"the consumer cannot go on: {error.str()}")
         told = (error.str(), error.code())

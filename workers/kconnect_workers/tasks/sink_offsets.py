@@ -84,5 +84,6 @@ class SinkOffsets:
         return back
 
     def uncommitted(self) -> int:
-        """Records that were put and not committed."""
-        return sum(max(0, offset - self._committed.get(p, offset)) for p, offset in self._current.items())
+        """Records that were put and not committed. May be called by any thread."""
+        current = list(self._current.items())  # a copy made in one step, while the task's thread goes on changing it
+        return sum(max(0, offset - self._committed.get(p, offset)) for p, offset in current)

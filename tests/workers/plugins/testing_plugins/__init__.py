@@ -8,6 +8,7 @@ from kconnect.plugin import Plugin
 def register_connectors() -> list[Plugin]:
     return [
         Plugin("testing_plugins.counting:CountingSource", kind="source"),
+        Plugin("testing_plugins.counting:RowsSource", kind="source"),
         Plugin("testing_plugins.counting:TellingSource", kind="source"),
         Plugin("testing_plugins.collecting:CollectingSink", kind="sink"),
         Plugin("testing_plugins.collecting:ColumnarSink", kind="sink"),
@@ -16,3 +17,8 @@ def register_connectors() -> list[Plugin]:
         Plugin("testing_plugins.restless:RestlessSource", kind="source"),
         Plugin("testing_plugins.unimportable:UnimportableSource", kind="source"),
     ]
+
+
+@hookimpl
+def register_transforms() -> list[Plugin]:
+    return [Plugin("testing_plugins.forgetful:Forgetful")]

@@ -81,7 +81,7 @@ class CollectingTask(SinkTask[CollectingConfig]):
     def _report_errant(self) -> None:
         reporter = self.context.errant_record_reporter
         while reporter is not None and self._errant:
-            reporter.report(self._errant.pop(), DataError("bad from the first"))
+            reporter.report(self._errant.pop(), DataError("bad from the first, says password=open-sesame"))
 
     def flush(self, offsets: Offsets) -> None:
         self._note("flush", offsets={str(p): offset for p, offset in offsets.items()})

@@ -6,7 +6,7 @@ import os
 import struct
 import sys
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from operator import le, lt
 from typing import TYPE_CHECKING
 
@@ -62,6 +62,11 @@ class OffsetIndex:
     def file_size(self) -> int:
         """How many bytes the file has, or will have."""
         return self.ENTRY_SIZE * len(self._offsets)
+
+    def ceiling(self, position: int) -> int | None:
+        """An offset that all batches which begin before `position` end before; None where the index has none."""
+        i = bisect_left(self._positions, position)
+        return self._base + self._offsets[i] + 1 if i < len(self._positions) else None
 
     @property
     def last_offset(self) -> int:

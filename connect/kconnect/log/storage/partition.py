@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kconnect.log.errors import CorruptLogError, RequestError
-from kconnect.log.protocol.batch import Attribute, batches, read_header
+from kconnect.log.protocol.batch import Attribute, read_header
 from kconnect.log.protocol.control import build_end_marker
 from kconnect.log.protocol.error_code import ErrorCode
 from kconnect.log.storage import retention, segment_files
@@ -23,6 +23,7 @@ from kconnect.log.storage.producer_state import ProducerStates
 from kconnect.log.storage.recovery import recover
 from kconnect.log.storage.reserve import DiskReserve
 from kconnect.log.storage.segment import MAX_SEGMENT_BYTES, Segment
+from kconnect.log.storage.transaction_index import aborted_between
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -331,22 +332,18 @@ class Partition:
     def read_committed(
         self, offset: int, max_bytes: int, *, at_least_one: bool
     ) -> tuple[bytes, list[AbortedTransaction]]:
-        """As `read`, below the last stable offset, and the aborted transactions that have data in it."""
-        records = self.read(offset, max_bytes, at_least_one=at_least_one, before=self.last_stable_offset)
-        return records, self._aborted_in(offset, records) if records else []
-
-    def _aborted_in(self, offset: int, records: bytes) -> list[AbortedTransaction]:
-        end = offset + 1
-        for header, _ in batches(memoryview(records), partial=True):
-            end = header.last_offset + 1
-        found = []
-        for segment in self.segments[self.segment_number(offset) :]:
-            for aborted in segment.transaction_index:
-                if aborted.last_offset >= offset and aborted.first_offset < end:
-                    found.append(aborted)
-                if aborted.last_stable_offset >= end:
-                    return found
-        return found
+        """As `read`, below the last stable offset, and the aborted transactions that may have data in it."""
+        limit = self.last_stable_offset
+        records = self.read(offset, max_bytes, at_least_one=at_least_one, before=limit)
+        segments = self.segments[self.segment_number(offset) :]
+        if not records or not any(len(segment.transaction_index) for segment in segments):
+            return records, []
+        for segment in segments:
+            span = segment.locate(offset)
+            if span is not None:
+                limit = min(limit, segment.offset_index.ceiling(span.position + len(records)) or limit)
+                break
+        return records, aborted_between((segment.transaction_index for segment in segments), offset, limit)
 
     def roll(self) -> Segment:
         """Seal the active segment and begin a new one. Raises OSError; the old one stays active then."""

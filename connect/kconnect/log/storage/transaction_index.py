@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kconnect.log.storage.atomic import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _LOG = logging.getLogger(__name__)
@@ -108,5 +108,23 @@ class TransactionIndex:
     def _open(self) -> int:
         return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def __iter__(self) -> Iterator[AbortedTransaction]:
         return iter(self._entries)
+
+
+def aborted_between(indexes: Iterable[TransactionIndex], start: int, end: int) -> list[AbortedTransaction]:
+    """The transactions that may have data in the offsets from `start` to before `end`.
+
+    `indexes` are those of the segments from the one that has `start` on: markers may lie far behind the data.
+    """
+    found = []
+    for index in indexes:
+        for aborted in index:
+            if aborted.last_offset >= start and aborted.first_offset < end:
+                found.append(aborted)
+            if aborted.last_stable_offset >= end:
+                return found
+    return found

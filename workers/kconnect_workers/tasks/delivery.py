@@ -107,11 +107,6 @@ class DeliveryTracker:
             if self._eligible.get(key) is entry:
                 del self._eligible[key]
 
-    @property
-    def open_partitions(self) -> int:
-        """Source partitions with records that are not acknowledged (as far as the last `eligible` saw)."""
-        return len(self._open)
-
 
 def _check_storable(data: Mapping[str, Any], what: str) -> None:
     """Offsets are objects of primitive members, as in Kafka Connect: the JVM must be able to read them."""

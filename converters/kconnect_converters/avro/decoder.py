@@ -115,11 +115,16 @@ class _DecoderCompiler:
             return
         _READERS[avro.type](self, avro, schema, v)
 
-    def _integer(self, v: str) -> None:
-        """A number, out of its zigzag."""
+    def _integer(self, v: str, bits: int = 64) -> None:
+        """A number, out of its zigzag. One byte fits into everything."""
         source = self._source
         source.line(f"{v} = d[p]; p += 1")
-        source.line(f"if {v} > 127: {v}, p = rest(d, p, {v})")
+        source.line(f"if {v} > 127:")
+        source.indent += 1
+        source.line(f"{v}, p = rest(d, p, {v})")
+        if bits < 64:
+            source.line(f"if {v} > {(1 << bits) - 1}: malformed('a number beyond {bits} bits at byte', p)")
+        source.indent -= 1
         source.line(f"{v} = ({v} >> 1) ^ -({v} & 1)")
 
     def _size(self) -> None:
@@ -130,11 +135,7 @@ class _DecoderCompiler:
         self._source.line("e = p + (n >> 1)")
 
     def _read_integer(self, avro: AvroSchema, schema: Schema, v: str) -> None:
-        self._integer(v)
-        bits = _INTEGERS.get(schema.type)
-        if bits is not None:
-            limit = 1 << bits - 1
-            self._source.line(f"if not {-limit} <= {v} < {limit}: malformed('beyond {bits} bits:', {v})")
+        self._integer(v, _INTEGERS.get(schema.type, 64))
         convert = _LOGICAL.get(schema.name or "")
         if convert == "timestamp_of":
             self._source.line(f"try: {v} = EPOCH + {v} * MILLISECOND")

@@ -32,10 +32,10 @@ _WIDER: Final = {
     "int": ("int", "long", "float", "double"),
     "long": ("long", "float", "double"),
     "float": ("float", "double"),
-    "string": ("string", "bytes"),
+    "string": ("string", "enum", "bytes"),
     "enum": ("enum", "string"),
     "fixed": ("fixed", "bytes"),
-    "bytes": ("bytes", "string"),
+    "bytes": ("bytes", "fixed"),
 }
 """What values of an Avro type may also be written as, the nearest first."""
 
@@ -188,8 +188,9 @@ class _EncoderCompiler:
             return self._call(schema, avro, self._union, x)
         if avro.type == "union":
             return self._branch(schema, avro, x)
-        write = _WRITERS[schema.type]
-        return write(self, schema, avro, x)
+        if not _fits(schema, avro):
+            raise _mismatch(schema, avro)
+        return _WRITERS[schema.type](self, schema, avro, x)
 
     def _branch(self, schema: Schema, avro: AvroSchema, x: str) -> str:
         index = branch_for(schema, avro, self._config)
@@ -248,29 +249,25 @@ class _EncoderCompiler:
             source.line(f"{y} = {x} if {x}.__class__ is int else as_integer({x})")
         if avro.type in ("float", "double"):
             return f"pack_{avro.type}({y})"
-        if avro.type not in ("int", "long"):
-            raise _mismatch(schema, avro)
         limit = 1 << bits - 1
         least = min(limit, SMALL)
-        beyond = f"long_bytes({y}) if {-limit} <= {y} < {limit} else misfit({y})" if least < limit else f"misfit({y})"
+        beyond = f"misfit({y})"
+        if bits == 64:
+            beyond = f"long_bytes({y})"
+        elif least < limit:
+            beyond = f"long_bytes({y}) if {-limit} <= {y} < {limit} else {beyond}"
         return f"(S[{y}] if {-least} <= {y} < {least} else {beyond})"
 
     def _floating(self, schema: Schema, avro: AvroSchema, x: str) -> str:
-        if avro.type not in ("float", "double"):
-            raise _mismatch(schema, avro)
         return f"pack_{avro.type}({x} if {x}.__class__ is float else as_float({x}))"
 
     def _boolean(self, schema: Schema, avro: AvroSchema, x: str) -> str:
-        if avro.type != "boolean":
-            raise _mismatch(schema, avro)
         return rf"(b'\x01' if {x} is True else b'\x00' if {x} is False else misfit({x}))"
 
     def _string(self, schema: Schema, avro: AvroSchema, x: str) -> str:
         if avro.type == "enum":
             symbols = {symbol: long_bytes(index) for index, symbol in enumerate(avro.symbols)}
             return f"{self._source.constant(symbols)}[{x}]"
-        if avro.type not in ("string", "bytes"):
-            raise _mismatch(schema, avro)
         y = self._source.name("y")
         self._source.line(f"{y} = {x}.encode()")
         return self._sized(y)
@@ -288,8 +285,6 @@ class _EncoderCompiler:
             if schema.name == DECIMAL_NAME:
                 return f"padded({y}, {avro.size})"
             return f"({y} if len({y}) == {avro.size} else misfit({y}))"
-        if avro.type != "bytes":
-            raise _mismatch(schema, avro)
         return self._sized(y)
 
     def _sized(self, y: str) -> str:
@@ -298,8 +293,6 @@ class _EncoderCompiler:
         return f"(S[{size}] if {size} < {SMALL} else long_bytes({size})) + {y}"
 
     def _array(self, schema: Schema, avro: AvroSchema, x: str) -> str:
-        if avro.type != "array" or is_map_entry(avro.held()):
-            raise _mismatch(schema, avro)
         return self._call(schema, avro, self._array_lines, x)
 
     def _array_lines(self, schema: Schema, avro: AvroSchema) -> None:
@@ -309,9 +302,7 @@ class _EncoderCompiler:
     def _map(self, schema: Schema, avro: AvroSchema, x: str) -> str:
         if avro.type == "map":
             return self._call(schema, avro, self._map_lines, x)
-        if avro.type == "array" and is_map_entry(avro.held()):
-            return self._call(schema, avro, self._entries_lines, x)
-        raise _mismatch(schema, avro)
+        return self._call(schema, avro, self._entries_lines, x)
 
     def _map_lines(self, schema: Schema, avro: AvroSchema) -> None:
         def entry() -> str:
@@ -346,8 +337,6 @@ class _EncoderCompiler:
         source.line("return join(out)")
 
     def _struct(self, schema: Schema, avro: AvroSchema, x: str) -> str:
-        if avro.type != "record":
-            raise _mismatch(schema, avro)
         return self._call(schema, avro, self._record_lines, x)
 
     def _record_lines(self, schema: Schema, avro: AvroSchema) -> None:

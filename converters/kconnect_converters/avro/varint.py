@@ -30,7 +30,7 @@ _continued = _Continued()
 
 
 def long_bytes(value: int) -> bytes:
-    """The bytes of a number of at most 64 bits."""
+    """The bytes of a number. OverflowError when it has more than 64 bits."""
     z = (value << 1) ^ (value >> 63)
     if z < 1 << 14:
         return _last[z]
@@ -38,6 +38,8 @@ def long_bytes(value: int) -> bytes:
         return _continued[z & 0x3FFF] + _last[z >> 14]
     if z < 1 << 42:
         return _continued[z & 0x3FFF] + _continued[z >> 14 & 0x3FFF] + _last[z >> 28]
+    if z >> 64:
+        raise OverflowError(f"{value} has more than 64 bits")
     head = _continued[z & 0x3FFF] + _continued[z >> 14 & 0x3FFF] + _continued[z >> 28 & 0x3FFF]
     z >>= 42
     return head + (_last[z] if z < 1 << 14 else _continued[z & 0x3FFF] + _last[z >> 14])

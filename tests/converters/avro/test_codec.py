@@ -235,6 +235,25 @@ def test_records_are_written_by_a_wider_schema_than_their_own() -> None:
     assert read == {"added": None, "id": 1, "price": 1.5, "note": None, "tags": ["a"], "kind": "B"}
 
 
+@pytest.mark.parametrize(
+    ("schema", "avro"),
+    [
+        (INT64_SCHEMA, '"int"'),
+        (INT64_SCHEMA, '["null", "int"]'),
+        (FLOAT64_SCHEMA, '"float"'),
+        (FLOAT64_SCHEMA, '"long"'),
+        (BYTES_SCHEMA, '"string"'),
+        (STRING_SCHEMA, '"boolean"'),
+        (BOOLEAN_SCHEMA, '"int"'),
+        (Schema(Type.ARRAY, value_schema=STRING_SCHEMA), '{"type": "map", "values": "string"}'),
+        (Schema(Type.STRUCT, fields={}), '"string"'),
+    ],
+)
+def test_what_would_be_lost_in_another_type_is_refused(schema: Schema, avro: str) -> None:
+    with pytest.raises(DataError, match="cannot be written as"):
+        compile_encoder(schema, parse_schema(avro), CONFIG)
+
+
 NARROWER = '{"type": "record", "name": "Order", "namespace": "shop", "fields": [{"name": "id", "type": "int"}]}'
 
 

@@ -41,3 +41,9 @@ def test_small_numbers_are_at_their_own_index() -> None:
 def test_more_than_ten_bytes_are_no_number() -> None:
     with pytest.raises(DataError, match="ten bytes"):
         read_long(b"\xff" * 20, 0)
+
+
+@pytest.mark.parametrize("value", [1 << 63, -(1 << 63) - 1, 1 << 64, -(1 << 64), 1 << 100, -(1 << 100)])
+def test_more_than_64_bits_are_refused(value: int) -> None:
+    with pytest.raises(OverflowError, match="64 bits"):
+        long_bytes(value)

@@ -175,6 +175,12 @@ def test_records_are_kept_by_what_is_in_a_field(transform, schema, settings: dic
         assert kept.apply(record()) == record()
 
 
+def test_a_number_is_not_the_truth(transform) -> None:
+    keep = transform(JAVA + "FilterByFieldValue$Value", {"field.name": "on", "field.value": "1"})
+    assert keep.apply(record(None, {"on": True})) is None
+    assert keep.apply(record(None, {"on": 1})) == record(None, {"on": 1})
+
+
 def made(name: str, settings: dict[str, str]) -> Any:
     """For tests of hypothesis, which take no fixtures of single tests."""
     cls: Any = PLUGINS.load(PLUGINS.resolve(PluginKind.TRANSFORMATION, JAVA + name))

@@ -45,6 +45,7 @@ def test_a_field_names_the_topic(transform, schema: Schema | None, settings: dic
     ("given", "says"),
     [
         (record(SCHEMA, {**VALUE, "to": ""}), "field 'to' of the value is null or blank"),
+        (record(SCHEMA, {**VALUE, "to": " "}), "field 'to' of the value is null or blank"),
         (record(None, {}), "skip.missing.or.null=true"),
         (record(INNER, {"topic": "x"}), "field 'to' of the value is missing"),
         (record(None, {"to": [1]}), "is list, and no topic"),

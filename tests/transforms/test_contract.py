@@ -19,6 +19,7 @@ from golden.java_transforms import PACKAGES, java_name
 from kconnect.errors import ConnectError
 from kconnect.plugin import PluginKind
 from kconnect.plugins import Plugins
+from kconnect.recipe_transform import CompiledTransforms, RecipeTransform
 from kconnect.record import SinkRecord, SourceRecord
 from kconnect.transform import Transform
 
@@ -74,3 +75,27 @@ def test_a_batch_is_its_records_one_by_one(transforms: list[tuple[Transform[Any]
         fitting = [record for record in records if not isinstance(outcome(transform, record), type)]
         one_by_one = [transform.apply(record) for record in fitting]
         assert same(one_by_one, transform.apply_batch(fitting)), transform
+
+
+def test_neighbours_compiled_together_do_what_each_does(
+    transform, transforms: list[tuple[Transform[Any], list[Any]]]
+) -> None:
+    compared = 0
+    for side in ("Key", "Value"):
+        neighbour = transform(f"InsertField${side}", {"topic.field": "added"})
+        for each, records in transforms:
+            if not isinstance(each, RecipeTransform):
+                continue
+            for first, second in ((neighbour, each), (each, neighbour)):
+                together: CompiledTransforms[Any] = CompiledTransforms([first, second])
+                for record in records:
+                    halfway = outcome(first, record)
+                    expected = halfway if isinstance(halfway, type) else outcome(second, halfway)
+                    made: list[Any] = []
+                    try:
+                        together.apply_into([record], made)
+                    except ConnectError as error:
+                        made = [type(error)]
+                    assert same([expected], made), (first, second, record)
+                    compared += not isinstance(expected, type)
+    assert compared > 1000

@@ -130,6 +130,17 @@ def test_json_arrays_are_expanded(text: str, schema: Schema, value: Any) -> None
     assert JsonPayload(None, str).expand("p", text) == (schema, value)
 
 
+def test_what_is_null_in_one_element_is_what_others_say() -> None:
+    payload = JsonPayload(OPTIONAL_BYTES_SCHEMA, str)
+    for text in ('[{"a": 1}, {"a": null}]', '[{"a": null}, {"a": 1}]'):
+        schema = payload.expand("p", text).schema
+        assert schema is not None
+        assert schema.value_schema is not None
+        assert schema.value_schema.fields[0].schema is OPTIONAL_INT32_SCHEMA
+    with pytest.raises(DataError, match="a: "):
+        payload.expand("p", '[{"a": 1}, {"a": "x"}]')
+
+
 @pytest.mark.parametrize("text", ["[", '{"a": NaN}', "[]", "[null]", '["a", 1]', "[" * 100_000])
 def test_what_no_schema_fits_is_refused(text: str) -> None:
     with pytest.raises(DataError):

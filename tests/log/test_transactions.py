@@ -278,6 +278,42 @@ def test_the_time_of_a_transaction_runs_on_through_a_restart(broker: EmbeddedLog
     assert committed_numbers(broker, 0) == []
 
 
+def state_of(client: RawClient, transactional_id: str = "tx") -> str:
+    message = requests.DescribeTransactions(transactional_ids=[transactional_id])
+    state = client.call(ApiKey.DESCRIBE_TRANSACTIONS, 0, message).transaction_states[0].transaction_state
+    return str(state)
+
+
+def test_a_commit_waits_for_a_partition_that_is_offline_and_holds_nobody_up(
+    broker: EmbeddedLog, client: RawClient
+) -> None:
+    client.create_topic()
+    producer = RawProducer(client)
+    producer.write(b"1")
+    broker.stop()
+    file = broker.data / "t-0" / f"{0:020d}.log"
+    content = file.read_bytes()
+    file.write_bytes(content[:-3])
+    broker.start()
+
+    with RawClient(broker.bootstrap_servers) as again:
+        producer.client = again
+        assert producer.end(commit=True) is ErrorCode.NONE
+        assert state_of(again) == "PrepareCommit"
+        assert producer.end(commit=True) is ErrorCode.CONCURRENT_TRANSACTIONS
+        other = RawProducer(again, "other")
+        assert other.end(commit=True) is ErrorCode.INVALID_TXN_STATE
+    broker.stop()
+    file.write_bytes(content)
+    broker.start()
+
+    assert committed_numbers(broker, 0) == [1]
+    with RawClient(broker.bootstrap_servers) as again:
+        deadline = Deadline(SECONDS)
+        while state_of(again) != "CompleteCommit":
+            deadline.check("the transaction does not come to its end")
+
+
 @pytest.mark.parametrize("orderly", [True, False])
 @pytest.mark.parametrize("damage", ["missing", "truncated", "garbage"])
 def test_the_transaction_index_is_rebuilt(broker: EmbeddedLog, client: RawClient, damage: str, orderly: bool) -> None:

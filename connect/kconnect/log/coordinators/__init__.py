@@ -1,1 +1,1 @@
-"""Consumer groups and their committed offsets."""
+"""Consumer groups and their committed offsets, transactional ids and the ends of their transactions."""

@@ -62,6 +62,18 @@ def test_memory_is_given_to_any_size_while_there_is_some_and_then_in_turn() -> N
     assert told == ["c", "d", "e"]
 
 
+def test_who_has_gone_is_not_waited_with() -> None:
+    memory = RequestMemory(1)
+    memory.take(1, lambda: None)
+    told: list[str] = []
+    callbacks = [lambda name=name: told.append(name) for name in "ab"]
+    for callback in callbacks:
+        memory.take(1, callback)
+    memory.stop_waiting(callbacks[0])
+    memory.give_back(1)
+    assert told == ["b"]
+
+
 def test_without_a_limit_memory_is_never_refused() -> None:
     assert RequestMemory(None).take(1 << 40, lambda: None)
 

@@ -206,8 +206,7 @@ class Connection:
 
     def _memory_is_free(self) -> None:
         self._waits_for_memory = False
-        if self.is_open:
-            self._handle_frames()
+        self._handle_frames()
         if self.is_open:
             self._watch()
 
@@ -301,6 +300,8 @@ class Connection:
             self._loop.unwatch(self._sock)
         self._transport.close()
         self._unsent.clear()
+        if self._waits_for_memory:
+            self._memory.stop_waiting(self._memory_is_free)
         self._give_memory_back()
         for exchange in self._exchanges:
             if exchange.answer is None and exchange.on_abandoned is not None:

@@ -69,6 +69,10 @@ class RequestMemory:
         self._taken += size
         return True
 
+    def stop_waiting(self, when_free: Callable[[], None]) -> None:
+        """The request is not to come any more."""
+        self._waiting.remove(when_free)
+
     def take_more(self, size: int) -> None:
         """For a request that has taken some."""
         self._taken += size

@@ -122,7 +122,7 @@ class SaslLogin:
                 ErrorCode.ILLEGAL_SASL_STATE if self._state is _State.CHOSEN else ErrorCode.UNSUPPORTED_SASL_MECHANISM
             )
             _LOG.warning(
-                "refused the client at %s: SASL mechanism %s; it may use %s",
+                "refused the client at %s: SASL mechanism %r; it may use %s",
                 *(call.client_host, message.mechanism, ", ".join(served)),
             )
             self._state = _State.REFUSED

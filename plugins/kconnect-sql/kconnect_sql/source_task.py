@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kconnect.errors import ConnectError, RetriableError
+from kconnect.errors import RetriableError
 from kconnect.record import RowBatch
 from kconnect.source import SourceTask
 from kconnect_sql.config import SqlTaskConfig
 from kconnect_sql.cursor import TableCursor
 from kconnect_sql.dialect import dialect_of
 from kconnect_sql.login import first_connection
+from kconnect_sql.open_round import OpenRound
 from kconnect_sql.position import place_of
 from kconnect_sql.reader import Reader
 from kconnect_sql.table import Table, decode_tables
@@ -42,14 +42,15 @@ class SqlSourceTask(SourceTask[SqlTaskConfig]):
     def start(self, config: SqlTaskConfig) -> None:
         self._config = config
         self._stopping = threading.Event()
+        self._reader: Reader | None = None
+        self._turns: list[_Turn] = []
+        self._round = OpenRound(self._stopping)
         self._dialect, self._url = dialect_of(config)
         tables: Sequence[Table | None] = [None] if config.query else decode_tables(config.tables)
         stored = self.context.offset_storage_reader
         self._places = [place_of(table, self._url.database, stored) for table in tables]
-        self._reader: Reader | None = None
-        self._turns: list[_Turn] = []
-        self._batches: Generator[RowBatch, None, None] | None = None
         first_connection(config, self._connect, self._stopping)
+        self._round.watch()
 
     def poll(self) -> RowBatch | None:
         try:
@@ -71,12 +72,9 @@ class SqlSourceTask(SourceTask[SqlTaskConfig]):
         self._turns = [_Turn(TableCursor(self._config, reader, place)) for place in self._places]
 
     def _disconnect(self) -> None:
-        reader, self._reader = getattr(self, "_reader", None), None
-        batches, self._batches = getattr(self, "_batches", None), None
+        reader, self._reader = self._reader, None
         self._turns = []
-        if batches is not None:
-            with suppress(ConnectError):  # the connection may be gone already
-                batches.close()
+        self._round.end()
         if reader is not None:
             reader.close()
 
@@ -87,12 +85,9 @@ class SqlSourceTask(SourceTask[SqlTaskConfig]):
             if turn is None or wait > 0:
                 self._stopping.wait(min(wait, WAIT_SECONDS))
                 return None
-            if self._batches is None:
-                self._batches = turn.cursor.round()
-            batch = next(self._batches, None)
+            batch = self._round.next(turn.cursor)
             if batch is not None:
                 return batch
-            self._batches = None
             pause = self._config.poll_interval_ms / 1000
             turn.due = time.monotonic() + (min(pause, LOOK_AGAIN_SECONDS) if turn.cursor.waiting else pause)
         return None

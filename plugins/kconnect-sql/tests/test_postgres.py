@@ -20,6 +20,7 @@ from kconnect.testing.sinks import SinkTaskHarness
 from kconnect.testing.sources import SourceTaskHarness
 from kconnect_sql.sink import SqlSink
 from kconnect_sql.source import SqlSource
+from services.processes import poll_until
 from services.sql import Database
 
 pytestmark = pytest.mark.integration
@@ -46,6 +47,14 @@ def end_sessions(database: Database) -> None:
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND application_name LIKE 'kconnect %'"
     )
+
+
+def states(database: Database, application: str) -> list[str]:
+    """What the sessions of `application` do."""
+    rows = database.rows(
+        f"SELECT state FROM pg_stat_activity WHERE datname = current_database() AND application_name = '{application}'"
+    )
+    return [state for (state,) in rows]
 
 
 def test_types_without_a_schema_of_their_own_are_read_as_text(postgres: Database) -> None:
@@ -139,6 +148,19 @@ def test_a_source_goes_on_after_its_session_was_ended(postgres: Database) -> Non
     with source(postgres.url, batch_max_rows="100") as run:
         found = run.poll_until(300)
         end_sessions(postgres)  # in the middle of a round
+        found += run.poll_until(700)
+    assert [record.value["id"] for record in found] == list(range(1, 1001))
+
+
+def test_a_source_that_is_paused_in_a_table_holds_no_transaction_open(
+    postgres: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pause is that nobody polls."""
+    monkeypatch.setattr("kconnect_sql.open_round.IDLE_SECONDS", 0.2)
+    postgres.run("CREATE TABLE items (id INT NOT NULL)", "INSERT INTO items SELECT generate_series(1, 1000)")
+    with source(postgres.url, batch_max_rows="100") as run:
+        found = run.poll_until(300)
+        assert poll_until(lambda: states(postgres, "kconnect source") == ["idle"], timeout=10)
         found += run.poll_until(700)
     assert [record.value["id"] for record in found] == list(range(1, 1001))
 

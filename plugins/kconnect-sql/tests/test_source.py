@@ -342,6 +342,21 @@ def test_a_new_table_asks_for_new_tasks(items: Database) -> None:
 
 
 @pytest.mark.parametrize("database", [SQLITE], indirect=True)
+def test_a_source_that_is_paused_in_a_table_lets_others_write(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a write-ahead log a reader locks writers out. For PostgreSQL see test_postgres.py."""
+    monkeypatch.setattr("kconnect_sql.open_round.IDLE_SECONDS", 0.2)
+    database.run("PRAGMA journal_mode=DELETE", ITEMS)
+    add(database, *range(1, 10))
+    with source(database, batch_max_rows="2") as run:
+        found = run.poll_until(4)
+        add(database, 10)
+        found += run.poll_until(6)
+    assert ids(found) == list(range(1, 11))
+
+
+@pytest.mark.parametrize("database", [SQLITE], indirect=True)
 def test_reading_goes_on_after_the_database_was_away_for_a_while(items: Database) -> None:
     """For PostgreSQL see test_postgres.py."""
     with source(items) as run:

@@ -13,6 +13,7 @@ PLUGINS = [
         ("event_router", "outbox.EventRouter"),
         ("by_logical_table_router", "ByLogicalTableRouter"),
         ("extract_changed_record_state", "ExtractChangedRecordState"),
+        ("extract_schema_to_new_record", "ExtractSchemaToNewRecord"),
         ("header_to_value", "HeaderToValue"),
         ("partition_routing", "partitions.PartitionRouting"),
         ("schema_change_event_filter", "SchemaChangeEventFilter"),

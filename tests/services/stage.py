@@ -120,6 +120,6 @@ async def start(environment: Environment, name: str, tasks: int = 1, **props: st
     """Start a connector with its tasks, as a herder does."""
     config = {"name": name, "tasks.max": str(tasks), **{k.replace("__", "."): v for k, v in props.items()}}
     await environment.start_connector(name, config, TargetState.STARTED)
-    for number, task_config in enumerate(await environment.task_configs(name, tasks)):
+    for number, task_config in enumerate(await environment.task_configs(name)):
         await environment.start_task(TaskId(name, number), config, task_config, TargetState.STARTED)
     return config

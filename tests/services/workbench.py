@@ -76,10 +76,11 @@ class NotingRunner:
     async def stop_connector(self, name: str) -> None:
         self.connectors.pop(name, None)
 
-    async def task_configs(self, name: str, max_tasks: int) -> list[dict[str, str]]:
+    async def task_configs(self, name: str) -> list[dict[str, str]]:
         if name in self.broken:
             raise ConnectError("the database is away")
-        return [{"file": self.connectors[name]["file"], "task": str(number)} for number in range(max_tasks)]
+        props = self.connectors[name]
+        return [{"file": props["file"], "task": str(number)} for number in range(int(props.get("tasks.max", "1")))]
 
     async def start_task(
         self,
@@ -155,4 +156,5 @@ class Workbench:
 
     async def restart(self) -> Herder:
         await self.herder.stop()
+        await self.herder.close()
         return await self.start()

@@ -1,4 +1,4 @@
-"""How a failed task comes back: kconnect's own keys, of a worker and, over the worker's, of a connector."""
+"""How what has failed comes back: kconnect's own keys, of a worker and, over the worker's, of a connector."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ ERRORS = "Error Handling"
 class RestartConfig(Config):
     """`errors.restart.*`."""
 
-    errors_restart_enable: bool = key(default=True, group=ERRORS, doc="Restart failed tasks by themselves.")
+    errors_restart_enable: bool = key(
+        default=True, group=ERRORS, doc="Restart failed connectors and tasks by themselves."
+    )
     errors_restart_delay_initial_ms: Millis = key(
         default=1000, importance=LOW, group=ERRORS, doc="Wait before the first restart, in milliseconds; then doubled."
     )

@@ -190,7 +190,7 @@ class StandaloneWorker:
             ),
             offsets=None if self.config.is_embedded else stores.offsets,
         )
-        self._stops += [self._stop_rest, self.environment.stop]
+        self._stops += [self.herder.close, self._stop_rest, self.environment.stop]
         await asyncio.gather(self.environment.start(), stores.start())
         await self._evict_members()
         self.config.check_plugins(await self.environment.plugins())

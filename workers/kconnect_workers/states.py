@@ -6,6 +6,8 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from kconnect.errors import ConnectError
+
 
 class TaskId(NamedTuple):
     """One task of a connector; prints as Kafka Connect prints it, `orders-0`."""
@@ -15,6 +17,11 @@ class TaskId(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.connector}-{self.task}"
+
+
+def connector_of(id: str | TaskId) -> str:
+    """The name of the connector that `id` is, or is a task of."""
+    return id.connector if isinstance(id, TaskId) else id
 
 
 class TargetState(enum.Enum):
@@ -47,6 +54,10 @@ class Status:
     generation: int = 0
     trace: str | None = None
     version: str | None = None
+
+
+class ReportedError(ConnectError):
+    """The connector has FAILED, and the StatusListener has been told of it."""
 
 
 class StatusListener(Protocol):

@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka import KafkaException
 
 from kconnect.errors import AlreadyExistsError, ConfigError, ConnectError, NotFoundError
+from kconnect_workers.herder.stopping import StoppingError
 from kconnect_workers.states import State, Status, TargetState, TaskId
 from services.stage import eventually
 
@@ -321,5 +322,104 @@ def test_statuses_that_a_killed_worker_left_do_not_stand(workbench: Any) -> None
         herder = await workbench.restart()
         with pytest.raises(NotFoundError):
             herder.status("c")
+
+    run(scenario)
+
+
+def test_a_connector_made_anew_under_a_deleted_ones_name_runs_and_gets_nothing_of_it(
+    workbench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        herder = await workbench.start()
+        await herder.create("c", SOURCE)
+        await workbench.settle()
+        runner, stopping, stopped = workbench.environment, asyncio.Event(), asyncio.Event()
+        stop_tasks = runner.stop_tasks
+
+        async def stop_slowly(ids: list[TaskId]) -> None:
+            stopping.set()
+            await stopped.wait()
+            await stop_tasks(ids)
+            for task in ids:
+                herder.on_status(task, State.FAILED, "of the deleted one")
+                herder.on_topic_used(task, "of-the-deleted-one")
+
+        monkeypatch.setattr(runner, "stop_tasks", stop_slowly)
+        await herder.restart("c", include_tasks=True, only_failed=False)
+        await stopping.wait()
+        await herder.delete("c")
+        await herder.create("c", SOURCE)
+        runner.starts.clear()
+        stopped.set()
+        await workbench.settle()
+        assert runner.starts[-3:] == ["c", TaskId("c", 0), TaskId("c", 1)]
+        status = herder.status("c")
+        assert (status.connector.state, [task.state for task in status.tasks]) == ("RUNNING", ["RUNNING"] * 2)
+        assert [task.trace for task in status.tasks] == [None, None]
+        assert herder.topics("c") == []
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("change", ["delete", "config", "pause", "restart"])
+def test_a_connector_that_does_not_answer_keeps_no_change_waiting(
+    workbench: Any, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    async def scenario() -> None:
+        herder = await workbench.start()
+        runner, asked = workbench.environment, asyncio.Event()
+        task_configs = runner.task_configs
+
+        async def never(name: str) -> list[dict[str, str]]:
+            asked.set()
+            await asyncio.Event().wait()
+            return []
+
+        monkeypatch.setattr(runner, "task_configs", never)
+        await herder.create("c", SOURCE)
+        await asked.wait()
+        monkeypatch.setattr(runner, "task_configs", task_configs)
+        match change:
+            case "delete":
+                await herder.delete("c")
+            case "config":
+                await herder.put_config("c", {**SOURCE, "file": "b.txt"})
+            case "pause":
+                await herder.set_target_state("c", TargetState.PAUSED)
+            case "restart":
+                await herder.restart("c", include_tasks=False, only_failed=False)
+        await herder.settled("c")
+        await workbench.settle()
+        left = {"delete": None, "config": "RUNNING", "pause": "PAUSED", "restart": "RUNNING"}[change]
+        assert ("c" in runner.connectors) == (left is not None)
+        assert len(runner.running) == {"config": 2, "restart": 2}.get(change, 0)
+        assert left is None or herder.status("c").connector.state == left
+
+    run(scenario)
+
+
+def test_a_stopping_herder_takes_no_changes_and_still_writes_what_becomes_of_its_tasks(workbench: Any) -> None:
+    async def scenario() -> None:
+        herder = await workbench.start()
+        await herder.create("c", SOURCE)
+        await workbench.settle()
+        await herder.stop()
+        workbench.environment.starts.clear()
+        for change in (
+            herder.create("d", SOURCE),
+            herder.put_config("c", {**SOURCE, "file": "b.txt"}),
+            herder.delete("c"),
+            herder.set_target_state("c", TargetState.PAUSED),
+            herder.restart("c", include_tasks=True, only_failed=False),
+            herder.restart_task(TaskId("c", 0)),
+        ):
+            with pytest.raises(StoppingError):
+                await change
+        herder.on_status(TaskId("c", 0), State.FAILED, "boom")
+        herder.on_status(TaskId("c", 1), State.UNASSIGNED)
+        await herder.close()
+        assert [status.state for status in workbench.statuses.tasks("c")] == [State.FAILED, State.UNASSIGNED]
+        assert workbench.environment.starts == []
+        assert (herder.connectors(), herder.config("c")["file"]) == (["c"], "a.txt")
 
     run(scenario)

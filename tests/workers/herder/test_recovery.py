@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kconnect_workers.herder.recovery import Failures, TaskRecovery
+from kconnect_workers.herder.recovery import Failures, Recovery
 from kconnect_workers.restart_config import RestartConfig
 from kconnect_workers.states import State, TargetState, TaskId
 
@@ -44,9 +44,9 @@ def test_a_connector_goes_over_the_worker_where_it_names_a_value(
     worker: str, connector: dict[str, str], restarted: bool
 ) -> None:
     async def scenario() -> None:
-        again: list[TaskId] = []
+        again: list[str | TaskId] = []
         worker_props = {"errors.restart.enable": worker, "errors.restart.delay.initial.ms": "0"}
-        recovery = TaskRecovery(worker_props, again.append)
+        recovery = Recovery(worker_props, again.append)
         recovery.failed(TaskId("c", 0), connector)
         timer = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().call_later(0, timer.set_result, None)  # behind the pause, which has no length
@@ -86,5 +86,27 @@ def test_a_failed_task_is_started_again_unless_that_is_not_wanted(
         await timer
         await workbench.settle()
         assert workbench.environment.starts == ([TaskId("c", 0)] if restarted else [])
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("enabled", "begun"), [("true", ["c", TaskId("c", 0)]), ("false", [])])
+def test_a_failed_connector_is_started_again_and_has_its_tasks_made(
+    workbench: Any, enabled: str, begun: list[str | TaskId]
+) -> None:
+    async def scenario() -> None:
+        herder = await workbench.start()
+        workbench.environment.broken.add("c")
+        await herder.create("c", {**SOURCE, "errors.restart.enable": enabled})
+        await workbench.settle()
+        assert herder.status("c").connector.state == "FAILED"
+        workbench.environment.broken.clear()
+        workbench.environment.starts.clear()
+        # The pause is a millisecond: a timer that is due later has run when this one has.
+        timer = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_later(0.05, timer.set_result, None)
+        await timer
+        await workbench.settle()
+        assert workbench.environment.starts == begun
 
     asyncio.run(scenario())

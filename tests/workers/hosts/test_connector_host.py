@@ -6,15 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from kconnect.errors import ConnectError, NotFoundError
+from kconnect.errors import NotFoundError
 from kconnect_workers.runtime.environment import Environment
-from kconnect_workers.states import State, TargetState
+from kconnect_workers.states import ReportedError, State, TargetState
 from services.stage import MakeEnvironment, Statuses, eventually, run
 
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
     return tmp_path / "journal"
+
+
+PROVIDERS = {
+    "config.providers": "env",
+    "config.providers.env.class": "org.apache.kafka.common.config.provider.EnvVarConfigProvider",
+}
 
 
 async def start_restless(
@@ -31,13 +37,15 @@ async def start_restless(
 
 
 def test_a_connector_can_ask_for_its_tasks_to_be_configured_anew(
-    environment: MakeEnvironment, statuses: Statuses, journal: Path
+    environment: MakeEnvironment, statuses: Statuses, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("MOST_TASKS", "3")
+
     async def scenario() -> None:
-        async with environment() as env:
-            await start_restless(env, journal, wish="reconfigure")
+        async with environment(PROVIDERS) as env:
+            await start_restless(env, journal, **{"wish": "reconfigure", "tasks.max": "${env:MOST_TASKS}"})
             await eventually(lambda: statuses.reconfigurations == ["restless"])
-            configs = await env.task_configs("restless", 3)
+            configs = await env.task_configs("restless")
             assert [config["topic"] for config in configs] == ["none"] * 3
 
     run(scenario())
@@ -53,8 +61,8 @@ def test_a_connector_can_fail_from_a_thread_of_its_own(
             await start_restless(env, journal, wish="fail")
             await eventually(lambda: statuses.last("restless") is State.FAILED)
             assert "connector restless reports: OSError: the outside is gone" in (statuses.traces["restless"] or "")
-            with pytest.raises(ConnectError, match="the outside is gone"):
-                await env.task_configs("restless", 1)
+            with pytest.raises(ReportedError, match="the outside is gone"):
+                await env.task_configs("restless")
 
     run(scenario())
 
@@ -83,6 +91,6 @@ def test_a_connector_that_is_not_here_is_not_found(environment: MakeEnvironment)
     async def scenario() -> None:
         async with environment() as env:
             with pytest.raises(NotFoundError, match="nowhere does not run on this worker"):
-                await env.task_configs("nowhere", 1)
+                await env.task_configs("nowhere")
 
     run(scenario())

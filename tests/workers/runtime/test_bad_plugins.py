@@ -83,7 +83,7 @@ def test_a_connector_that_raises_says_so(environment: MakeEnvironment, statuses:
             props = {"name": "bad", "connector.class": "BadSource", "bad.at": where}
             await env.start_connector("bad", props, TargetState.STARTED)
             with pytest.raises(ConnectError, match=f"no good in {where}"):
-                await env.task_configs("bad", 1)
+                await env.task_configs("bad")
             expected = State.FAILED if where == "connector.start" else State.RUNNING
             await eventually(lambda: statuses.last("bad") is expected)
 
@@ -99,7 +99,7 @@ def test_a_connector_that_dies_when_asked_for_its_tasks_is_asked_again_when_it_i
             await env.start_connector("bad", props, TargetState.STARTED)
             await eventually(lambda: statuses.last("bad") is State.RUNNING)
             with pytest.raises(ConnectError, match="SIGABRT"):
-                await env.task_configs("bad", 1)
+                await env.task_configs("bad")
             await eventually(lambda: statuses.reconfigurations == ["bad"])
             await eventually(lambda: statuses.states["bad"] == [State.RUNNING, State.RUNNING])
 
@@ -112,7 +112,7 @@ def test_task_configs_have_to_be_strings(environment: MakeEnvironment) -> None:
             props = {"name": "bad", "connector.class": "BadSource", "bad.at": "task_configs", "bad.how": "numbers"}
             await env.start_connector("bad", props, TargetState.STARTED)
             with pytest.raises(ConnectError, match=r"BadSource\.task_configs returned 'port': 1"):
-                await env.task_configs("bad", 1)
+                await env.task_configs("bad")
 
     run(scenario())
 

@@ -47,7 +47,7 @@ def test_a_killed_connector_process_is_replaced_and_its_tasks_do_not_notice(
             before = connector.pid
             os.kill(before or 0, signal.SIGKILL)
             await eventually(lambda: connector.pid not in (None, before))
-            assert len(await env.task_configs("one", 1)) == 1
+            assert len(await env.task_configs("one")) == 1
             assert env.tasks()[ONE].pid == task_pid
             assert statuses.states["one-0"] == [State.RUNNING]
             assert State.FAILED not in statuses.states["one"]
@@ -72,6 +72,28 @@ def test_a_killed_zygote_is_replaced_and_what_it_forked_goes_on(
             os.kill(task_pid or 0, signal.SIGKILL)  # whose parent is not its zygote any more
             await eventually(lambda: statuses.last(ONE) is State.FAILED)
             assert "SIGKILL" in (statuses.traces["one-0"] or "")
+
+    run(scenario())
+
+
+def test_a_connector_that_is_stopped_while_its_replacement_is_forked_leaves_no_process(
+    environment: MakeEnvironment, statuses: Statuses
+) -> None:
+    async def scenario() -> None:
+        async with environment(graceful_stop_s=1.0) as env:
+            await start(env, "one", tasks=0, connector__class="CountingSource", topic="late", limit="0")
+            await eventually(lambda: statuses.last("one") is State.RUNNING)
+            connector, zygote = env.connectors()["one"], psutil.Process(env.zygote_pid)
+            before = psutil.Process(connector.pid)
+            zygote.suspend()
+            before.kill()
+            await eventually(lambda: connector.state is State.UNASSIGNED)  # its replacement is asked for
+            await env.stop_connector("one")
+            zygote.resume()
+            await start(env, "two", tasks=0, connector__class="CountingSource", topic="late", limit="0")
+            await eventually(lambda: statuses.last("two") is State.RUNNING)
+            left = env.connectors()["two"].pid
+            await eventually(lambda: [child.pid for child in zygote.children()] == [left])
 
     run(scenario())
 

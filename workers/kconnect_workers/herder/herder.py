@@ -23,13 +23,14 @@ from kconnect_workers.herder.entities import (
     TaskInfo,
     TaskState,
 )
-from kconnect_workers.herder.recovery import TaskRecovery
+from kconnect_workers.herder.recovery import Recovery
 from kconnect_workers.herder.restart_plan import RestartPlan
 from kconnect_workers.herder.runner import ConnectorRunner
 from kconnect_workers.herder.status_writer import StatusWriter
+from kconnect_workers.herder.stopping import StoppingError
 from kconnect_workers.herder.supervisor import ConnectorSupervisor
 from kconnect_workers.hosts.messages import ConfigInfos, ConfigValueInfo
-from kconnect_workers.states import State, Status, TargetState, TaskId
+from kconnect_workers.states import State, Status, TargetState, TaskId, connector_of
 from kconnect_workers.stores.stores import Stores
 
 _logger = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class Herder:
 
     A change is checked, then stored, then answered; processes follow in the background, and statuses tell of them.
     Methods raise ConfigError for what cannot be accepted, NotFoundError for a connector, task or plugin that is not
-    there, AlreadyExistsError, and ConnectError when the store or a plugin fails.
+    there, AlreadyExistsError, StoppingError once `stop` was called, and ConnectError when the store or a plugin fails.
     """
 
     def __init__(self, worker_id: str, stores: Stores, worker_props: Mapping[str, str]) -> None:
@@ -50,10 +51,11 @@ class Herder:
         self._configs = stores.configs
         self._statuses = stores.statuses
         self._writer = StatusWriter(stores.statuses)
-        self._recovery = TaskRecovery(worker_props, self._recover)
+        self._recovery = Recovery(worker_props, self._recover)
         self._supervisors: dict[str, ConnectorSupervisor] = {}
         self._plugins = Plugins(())
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._stopping = False
 
     async def start(self, environment: ConnectorRunner) -> None:
         """Be ready for requests. The stores have been started."""
@@ -71,9 +73,14 @@ class Herder:
             self._supervisor(name).wake()
 
     async def stop(self) -> None:
-        """Begin nothing any more; what runs is left to the environment. May be called twice."""
+        """Begin nothing any more; what runs is left to the environment, whose reports are still taken until `close`.
+        May be called twice."""
+        self._stopping = True
         self._recovery.stop()
         await asyncio.gather(*(supervisor.stop() for supervisor in self._supervisors.values()))
+
+    async def close(self) -> None:
+        """Write what was reported, once nothing runs any more. May be called twice."""
         await self._writer.stop()
 
     # --- questions
@@ -130,6 +137,7 @@ class Herder:
 
     async def validate(self, props: Mapping[str, str]) -> ConfigInfos:
         """Check a config without storing it."""
+        self._check_going()
         if not props.get("connector.class"):
             shown = props.get("name") or "the config"
             raise ConfigError(f"{shown} contains no connector type", key="connector.class", suggestion="name a class")
@@ -190,6 +198,7 @@ class Herder:
 
     async def restart(self, name: str, *, include_tasks: bool, only_failed: bool) -> ConnectorStateInfo:
         """Restart the connector and tasks that are meant; the status from which it begins."""
+        self._check_going()
         if self._configs.state.config(name) is None:
             raise NotFoundError(f"Unknown connector: {name}")
         made_just_now = Status(id=name, state=State.UNASSIGNED, worker_id=self._worker_id)
@@ -240,8 +249,28 @@ class Herder:
     # --- reports of the runtime (StatusListener)
 
     def on_status(self, id: str | TaskId, state: State, trace: str | None = None) -> None:
-        name = id.connector if isinstance(id, TaskId) else id
-        config = self._configs.state.config(name)
+        if self._runs(connector_of(id)):
+            self._note(id, state, trace)
+
+    def on_reconfiguration_requested(self, connector: str) -> None:
+        if self._runs(connector) and not self._stopping:
+            self._supervisor(connector).reconfigure()
+
+    def on_topic_used(self, id: TaskId, topic: str) -> None:
+        known = topic in self._statuses.topics(id.connector)
+        if not known and _TOPIC.fullmatch(topic) and self._runs(id.connector):
+            self._writer.put_topic(id, topic)
+
+    # --- inside
+
+    def _runs(self, connector: str) -> bool:
+        """Whether what runs under this name is the connector that there is now, and not one that was deleted before
+        it, and is about to stop."""
+        supervisor, current = self._supervisors.get(connector), self._configs.state.incarnation(connector)
+        return supervisor is not None and current is not None and supervisor.incarnation == current
+
+    def _note(self, id: str | TaskId, state: State, trace: str | None) -> None:
+        config = self._configs.state.config(connector_of(id))
         if config is None:
             return  # deleted meanwhile
         trace = None if trace is None else process_redactor.redact(trace)
@@ -256,23 +285,19 @@ class Herder:
         )
         if state is State.FAILED:
             _logger.error("%s has failed: %s", id, (trace or "it did not say why").partition("\n")[0])
-            if isinstance(id, TaskId):
+            if not self._stopping:
                 self._recovery.failed(id, config)
 
-    def on_reconfiguration_requested(self, connector: str) -> None:
-        if self._configs.state.config(connector) is not None:
-            self._supervisor(connector).reconfigure()
-
-    def on_topic_used(self, id: TaskId, topic: str) -> None:
-        known = topic in self._statuses.topics(id.connector)
-        if not known and _TOPIC.fullmatch(topic) and self._configs.state.config(id.connector) is not None:
-            self._writer.put_topic(id, topic)
-
-    # --- inside
-
-    def _changing(self, name: str) -> asyncio.Lock:
+    @contextlib.asynccontextmanager
+    async def _changing(self, name: str) -> AsyncIterator[None]:
         """One change of a connector at a time; a plugin that hangs while it validates holds up no other."""
-        return self._locks.setdefault(name, asyncio.Lock())
+        async with self._locks.setdefault(name, asyncio.Lock()):
+            self._check_going()
+            yield
+
+    def _check_going(self) -> None:
+        if self._stopping:
+            raise StoppingError
 
     async def _accept(self, props: Mapping[str, str]) -> None:
         infos = await self.validate(props)
@@ -290,29 +315,38 @@ class Herder:
 
     async def _store(self, props: Mapping[str, str], target_state: TargetState | None) -> ConnectorInfo:
         name = props["name"]
+        self._check_going()  # the plugin may have taken long to validate
         await self._configs.put_connector(name, props, target_state)
         self._supervisor(name).wake()
         return self.connector(name)
 
     def _supervisor(self, name: str) -> ConnectorSupervisor:
+        self._check_going()
         supervisor = self._supervisors.get(name)
         if supervisor is None or supervisor.ended:
             supervisor = self._supervisors[name] = ConnectorSupervisor(
                 name,
                 self._configs,
                 self._environment,
-                self.on_status,
+                self._note,
                 on_tasks_gone=self._writer.remove_tasks_from,
             )
         return supervisor
 
-    def _recover(self, id: TaskId) -> None:
-        """Start a failed task again, unless that was done, or it is to be paused or gone by now."""
-        status = self._statuses.task(id)
-        state = self._configs.state
-        is_meant = id.task < len(state.tasks(id.connector)) and state.target_state(id.connector) is TargetState.STARTED
-        if is_meant and status is not None and status.state is State.FAILED:
-            self._supervisor(id.connector).restart(connector=False, tasks=(id.task,))
+    def _recover(self, id: str | TaskId) -> None:
+        """Start again what failed, unless that was done, or it is to be paused or gone by now."""
+        name = connector_of(id)
+        if self._configs.state.target_state(name) is not TargetState.STARTED or not self._runs(name):
+            return
+        supervisor = self._supervisor(name)
+        status = self._statuses.task(id) if isinstance(id, TaskId) else self._statuses.connector(id)
+        if status is None or status.state is not State.FAILED:
+            return
+        if not isinstance(id, TaskId):
+            if not supervisor.retries:
+                supervisor.restart(connector=True)
+        elif id.task < len(self._configs.state.tasks(name)):
+            supervisor.restart(connector=False, tasks=(id.task,))
 
     def _disown_statuses(self, name: str) -> None:
         """What an earlier worker left running does not run any more."""

@@ -1,4 +1,4 @@
-"""Starting failed tasks again by themselves, with growing pauses."""
+"""Starting failed connectors and tasks again by themselves, with growing pauses."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 from kconnect.errors import ConfigError
 from kconnect_workers.restart_config import RestartConfig
-from kconnect_workers.states import TaskId
+from kconnect_workers.states import TaskId, connector_of
 
 _logger = logging.getLogger(__name__)
 
 _STEADY_SECONDS = 60.0
-"""A task that ran for so long after a restart begins with the shortest pause when it fails again."""
+"""What ran for so long after a restart begins with the shortest pause when it fails again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """How often a task has failed in a row, and when it last did. Times are seconds of one monotonic clock."""
+    """How often one has failed in a row, and when it last did. Times are seconds of one monotonic clock."""
 
     count: int = 0
     last: float = 0.0
@@ -34,19 +34,20 @@ class Failures:
         return min(delay_ms, config.errors_restart_delay_max_ms) / 1000
 
 
-class TaskRecovery:
-    """Calls `restart` for a failed task after its pause; whether it is still meant is for `restart` to see.
+class Recovery:
+    """Calls `restart` for a failed connector (its name) or task after its pause; whether that is still meant is for
+    `restart` to see.
 
     `worker_props` are the worker's settings, a connector's go over them."""
 
-    def __init__(self, worker_props: Mapping[str, str], restart: Callable[[TaskId], None]) -> None:
+    def __init__(self, worker_props: Mapping[str, str], restart: Callable[[str | TaskId], None]) -> None:
         self._worker_props = worker_props
         self._restart = restart
-        self._failures: dict[TaskId, Failures] = {}
-        self._pending: dict[TaskId, asyncio.TimerHandle] = {}
+        self._failures: dict[str | TaskId, Failures] = {}
+        self._pending: dict[str | TaskId, asyncio.TimerHandle] = {}
 
-    def failed(self, id: TaskId, props: Mapping[str, str]) -> None:
-        """The task of a connector with the validated config `props` has failed."""
+    def failed(self, id: str | TaskId, props: Mapping[str, str]) -> None:
+        """A connector with the validated config `props`, or a task of it, has failed."""
         config = self._config(id, props)
         if not config.errors_restart_enable:
             return
@@ -60,27 +61,27 @@ class TaskRecovery:
 
     def forget(self, connector: str) -> None:
         """The connector is gone."""
-        for task in [task for task in self._failures if task.connector == connector]:
-            del self._failures[task]
-            self._forget_pending(task)
+        for gone in [one for one in self._failures if connector_of(one) == connector]:
+            del self._failures[gone]
+            self._forget_pending(gone)
 
     def stop(self) -> None:
         """Start nothing any more. May be called twice."""
-        for task in list(self._pending):
-            self._forget_pending(task)
+        for pending in list(self._pending):
+            self._forget_pending(pending)
 
-    def _config(self, id: TaskId, props: Mapping[str, str]) -> RestartConfig:
+    def _config(self, id: str | TaskId, props: Mapping[str, str]) -> RestartConfig:
         try:
             return RestartConfig.parse({**self._worker_props, **props})
         except ConfigError as e:  # a variable of a config provider, which only the connector's processes resolve
             _logger.warning("%s comes back as the worker's settings say; its connector's cannot be read: %s", id, e)
             return RestartConfig.parse(self._worker_props)
 
-    def _start_again(self, id: TaskId) -> None:
+    def _start_again(self, id: str | TaskId) -> None:
         del self._pending[id]
         self._restart(id)
 
-    def _forget_pending(self, id: TaskId) -> None:
+    def _forget_pending(self, id: str | TaskId) -> None:
         pending = self._pending.pop(id, None)
         if pending is not None:
             pending.cancel()

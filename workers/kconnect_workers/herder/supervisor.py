@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from kconnect.errors import ConnectError
 from kconnect_workers.herder.runner import ConnectorRunner
-from kconnect_workers.states import State, TargetState, TaskId
+from kconnect_workers.states import ReportedError, State, TargetState, TaskId
 from kconnect_workers.stores.config_store import ConfigStore
 
 _logger = logging.getLogger(__name__)
@@ -27,6 +27,10 @@ class _Wanted:
     restart_connector: bool = False
     restart_tasks: set[int] = field(default_factory=set)
     reconfigure: bool = False
+
+
+class _OutdatedError(Exception):
+    """While something was asked, what is wanted became another: it is begun anew."""
 
 
 class ConnectorSupervisor:
@@ -55,11 +59,15 @@ class ConnectorSupervisor:
         self._wanted = _Wanted()
         self._woken = asyncio.Event()
         self._settled = asyncio.Event()
+        self.incarnation: int | None = None
+        """Which connector of this name runs, or is started next, as ConfigState numbers them; None for none. What ran
+        of another one has stopped."""
         self._running: Mapping[str, str] | None = None
         """The config that the connector's process was started with, None while there is none."""
         self._running_target = TargetState.STOPPED
         self._running_tasks: dict[int, tuple[Mapping[str, str], Mapping[str, str]]] = {}
         """The connector's and the task's config that each task was started with."""
+        self._asking: asyncio.Task[list[dict[str, str]]] | None = None
         self._failures = 0
         self._retry: asyncio.TimerHandle | None = None
         self._task = asyncio.create_task(self._supervise(), name=f"supervisor of {name}")
@@ -68,9 +76,16 @@ class ConnectorSupervisor:
     def ended(self) -> bool:
         return self._task.done()
 
+    @property
+    def retries(self) -> bool:
+        """Whether it is going to try again by itself what has failed."""
+        return self._retry is not None
+
     def wake(self) -> None:
         self._settled.clear()
         self._woken.set()
+        if self._asking is not None and self._is_outdated():
+            self._asking.cancel()
 
     def restart(self, *, connector: bool, tasks: tuple[int, ...] = ()) -> None:
         self._wanted.restart_connector |= connector
@@ -101,6 +116,10 @@ class ConnectorSupervisor:
             try:
                 await self._reconcile(wanted)
                 self._failures = 0
+            except _OutdatedError:
+                self._wanted.reconfigure = True
+                self._wanted.restart_tasks |= wanted.restart_tasks
+                self._woken.set()
             except ConnectError as e:
                 _logger.error("[%s] %s", self._name, e)
                 self._failed(wanted, str(e))
@@ -128,11 +147,14 @@ class ConnectorSupervisor:
             self._retry = None
 
     async def _reconcile(self, wanted: _Wanted) -> None:
-        props = self._configs.state.config(self._name)
-        target = self._configs.state.target_state(self._name)
-        if props is None:
+        state = self._configs.state
+        if self.incarnation != state.incarnation(self._name):
             await self._stop_all()
-        elif target is TargetState.STOPPED:
+            self.incarnation = state.incarnation(self._name)
+        props, target = state.config(self._name), state.target_state(self._name)
+        if props is None:
+            return
+        if target is TargetState.STOPPED:
             await self._stop_all()
             if self._configs.state.tasks(self._name):
                 await self._configs.put_tasks(self._name, [])
@@ -142,7 +164,7 @@ class ConnectorSupervisor:
             changed = await self._run_connector(props, target, restart=wanted.restart_connector)
             configured = True
             if target is TargetState.STARTED and (changed or wanted.reconfigure):
-                configured = await self._configure_tasks(props)
+                configured = await self._configure_tasks()
             await self._run_tasks(props, target, wanted.restart_tasks, replace=configured)
 
     async def _run_connector(self, props: Mapping[str, str], target: TargetState, *, restart: bool) -> bool:
@@ -162,12 +184,13 @@ class ConnectorSupervisor:
         self._running, self._running_target = props, target
         return True
 
-    async def _configure_tasks(self, props: Mapping[str, str]) -> bool:
+    async def _configure_tasks(self) -> bool:
         """Write the task configs that the connector wants now, if they are others than the stored ones. False, and
         the connector FAILED, when it cannot say: its tasks go on as they were."""
-        most = int(props.get("tasks.max", "1"))
         try:
-            configs = await self._environment.task_configs(self._name, most)
+            configs = await self._task_configs()
+        except ReportedError:
+            return False
         except ConnectError as e:
             self._report(self._name, State.FAILED, str(e))
             return False
@@ -175,6 +198,31 @@ class ConnectorSupervisor:
         if state.inconsistent(self._name) or configs != [dict(config) for config in state.tasks(self._name)]:
             await self._configs.put_tasks(self._name, configs)
         return True
+
+    async def _task_configs(self) -> list[dict[str, str]]:
+        """What the connector answers; a plugin may take its time for that. _OutdatedError when the connector that was asked
+        is not wanted any more."""
+        if self._is_outdated():
+            raise _OutdatedError
+        self._asking = asyncio.create_task(self._environment.task_configs(self._name))
+        try:
+            await asyncio.wait([self._asking])
+            if self._asking.cancelled() or self._is_outdated():
+                raise _OutdatedError
+            return self._asking.result()
+        finally:
+            self._asking.cancel()
+            self._asking = None
+
+    def _is_outdated(self) -> bool:
+        """Whether what runs is not what is to run."""
+        state, name = self._configs.state, self._name
+        return (
+            self._wanted.restart_connector
+            or self.incarnation != state.incarnation(name)
+            or self._running != state.config(name)
+            or self._running_target is not state.target_state(name)
+        )
 
     async def _run_tasks(
         self, props: Mapping[str, str], target: TargetState, restart: set[int], *, replace: bool

@@ -9,7 +9,7 @@ from typing import Any
 
 from kconnect.config import Config
 from kconnect.connector import Connector
-from kconnect.errors import ConnectError
+from kconnect.errors import ConfigError, ConnectError
 from kconnect.redaction import process_redactor
 from kconnect.source import SourceConnector
 from kconnect_workers.hosts import messages
@@ -129,10 +129,11 @@ class ConnectorHost:
 
     def _task_configs(self, connector: Connector[Any], request: messages.RequestTaskConfigs) -> messages.TaskConfigs:
         try:
+            most = _tasks_max(connector.props)
             with plugin_call(type(connector), "task_configs", self._owner):
-                configs = [self._as_given(connector, config) for config in connector.task_configs(request.max_tasks)]
+                configs = [self._as_given(connector, config) for config in connector.task_configs(most)]
             self._check_texts(connector, configs)
-            self._check_count(connector, len(configs), request.max_tasks)
+            self._check_count(connector, len(configs), most)
             answer = messages.TaskConfigs(request=request.request, configs=configs)
             encode_frame(answer)
         except ConnectError as e:
@@ -176,6 +177,14 @@ class ConnectorHost:
                         f"{self._owner}: {name_of(type(connector))}.task_configs returned {key!r}: {value!r}, and keys "
                         "and values have to be strings"
                     )
+
+
+def _tasks_max(props: Mapping[str, str]) -> int:
+    given = props.get("tasks.max", "1")
+    try:
+        return int(given)
+    except ValueError:
+        raise ConfigError("is no whole number", key="tasks.max", value=given) from None
 
 
 class _Context:

@@ -140,7 +140,6 @@ class RequestTaskConfigs(Message):
     """Ask a running connector for its tasks; answered by `TaskConfigs`."""
 
     request: int
-    max_tasks: int
 
 
 class ForgetTopics(Message):

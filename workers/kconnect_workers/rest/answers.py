@@ -16,6 +16,7 @@ from kconnect.errors import (
     RebalanceInProgressError,
 )
 from kconnect.redaction import process_redactor
+from kconnect_workers.herder.stopping import StoppingError
 
 _STATUS: tuple[tuple[type[ConnectError], int], ...] = (
     (NotFoundError, 404),
@@ -23,6 +24,7 @@ _STATUS: tuple[tuple[type[ConnectError], int], ...] = (
     (RebalanceInProgressError, 409),
     (ConfigError, 400),
     (DataError, 400),
+    (StoppingError, 503),
     (ConnectError, 500),
 )
 

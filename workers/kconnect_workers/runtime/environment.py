@@ -186,12 +186,13 @@ class Environment:
         if connector is not None:
             await self._stop_all([connector])
 
-    async def task_configs(self, name: str, max_tasks: int) -> list[dict[str, str]]:
-        """Ask the connector's process. NotFoundError when it is not here, ConnectError with what the plugin said."""
+    async def task_configs(self, name: str) -> list[dict[str, str]]:
+        """Ask the connector's process. NotFoundError when it is not here, ConnectError with what the plugin said,
+        ReportedError when the listener knows of it already."""
         connector = self._connectors.get(name)
         if connector is None:
             raise NotFoundError(f"connector {name} does not run on this worker")
-        return await connector.task_configs(max_tasks)
+        return await connector.task_configs()
 
     async def start_task(
         self,

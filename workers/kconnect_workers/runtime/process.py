@@ -23,7 +23,7 @@ from kconnect_workers.hosts.messages import (
     WriteOffsets,
 )
 from kconnect_workers.runtime.host_process import Exit, HostProcess
-from kconnect_workers.states import State, StatusListener, TargetState, TaskId
+from kconnect_workers.states import ReportedError, State, StatusListener, TargetState, TaskId
 from kconnect_workers.tasks.task_stats import TaskStats
 
 _KILL_GRACE_S = 10.0
@@ -56,6 +56,10 @@ class SupervisedProcess:
         return self._host is not None and not self._host.exited.done()
 
     def attach(self, host: HostProcess) -> None:
+        """`host` is killed when the process has been stopped while it was launched."""
+        if self._stopping:
+            host.kill()
+            return
         self._host = host
         host.exited.add_done_callback(lambda exited: self._ended(host, exited.result()))
 
@@ -174,14 +178,15 @@ class ConnectorProcess(SupervisedProcess):
         """Forget what the process that has died reported: a new one will be attached, and its state is told."""
         self.state, self.trace = State.UNASSIGNED, None
 
-    async def task_configs(self, max_tasks: int) -> list[dict[str, str]]:
-        """Ask the connector. ConnectError with what it raised, or when it does not answer."""
+    async def task_configs(self) -> list[dict[str, str]]:
+        """Ask the connector for the configs of `tasks.max` tasks at most. ConnectError with what it raised, or when it
+        does not answer; ReportedError when it has failed by itself."""
         if not self.alive:
-            raise ConnectError(self.trace or f"connector {self.id} is not running")
+            raise self._failure(f"connector {self.id} is not running")
         number = next(self._numbers)
         answer: asyncio.Future[list[dict[str, str]]] = asyncio.get_running_loop().create_future()
         self._requests[number] = answer
-        self.send(RequestTaskConfigs(request=number, max_tasks=max_tasks))
+        self.send(RequestTaskConfigs(request=number))
         try:
             return await asyncio.wait_for(answer, TASK_CONFIGS_TIMEOUT_S)
         except TimeoutError:
@@ -210,8 +215,13 @@ class ConnectorProcess(SupervisedProcess):
     def _ended(self, host: HostProcess, how: Exit) -> None:
         for answer in self._requests.values():
             if not answer.done():
-                answer.set_exception(ConnectError(self.trace or self._crash_report(how)))
+                answer.set_exception(self._failure(self._crash_report(how)))
         super()._ended(host, how)
+
+    def _failure(self, otherwise: str) -> ConnectError:
+        if self.state is State.FAILED:
+            return ReportedError(self.trace or otherwise)
+        return ConnectError(otherwise)
 
     def _crashed(self, how: Exit) -> None:
         if not self._on_crash(self, how.report):

@@ -44,6 +44,8 @@ class ZygoteClient:
         self._tokens = 0
         self._turns = asyncio.Semaphore(_FORKS_AT_ONCE)
         self._stopping = False
+        self._burial: asyncio.Task[None] | None = None
+        """Held here: a loop keeps no task alive that nothing refers to."""
 
     @property
     def pid(self) -> int:
@@ -161,7 +163,7 @@ class ZygoteClient:
     def _died(self, reason: str) -> None:
         if self._stopping:
             return
-        asyncio.get_running_loop().create_task(self._bury(reason))
+        self._burial = asyncio.get_running_loop().create_task(self._bury(reason))
 
     async def _bury(self, reason: str) -> None:
         process, stderr = self._process, self._stderr

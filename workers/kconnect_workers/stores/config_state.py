@@ -25,6 +25,8 @@ class ConfigState:
 
     def __init__(self) -> None:
         self._connectors: dict[str, Mapping[str, str]] = {}
+        self._incarnations: dict[str, int] = {}
+        self._created = 0
         self._target_states: dict[str, TargetState] = {}
         self._tasks: dict[str, list[Mapping[str, str]]] = {}
         self._uncommitted: dict[str, dict[int, Mapping[str, str]]] = {}
@@ -36,6 +38,11 @@ class ConfigState:
 
     def config(self, connector: str) -> Mapping[str, str] | None:
         return self._connectors.get(connector)
+
+    def incarnation(self, connector: str) -> int | None:
+        """Tells a connector from the one that was deleted before it was made anew under the same name; None when there
+        is none. Of no meaning beyond this object."""
+        return self._incarnations.get(connector)
 
     def target_state(self, connector: str) -> TargetState:
         return self._target_states.get(connector, TargetState.STARTED)
@@ -52,6 +59,9 @@ class ConfigState:
             case ConnectorConfig(name, None):
                 self._forget(name)
             case ConnectorConfig(name, dict(props)):
+                if name not in self._connectors:
+                    self._created += 1
+                    self._incarnations[name] = self._created
                 self._connectors[name] = MappingProxyType(props)
             case TargetStateChange(name, None):
                 self._target_states.pop(name, None)
@@ -78,6 +88,7 @@ class ConfigState:
 
     def _forget(self, name: str) -> None:
         self._connectors.pop(name, None)
+        self._incarnations.pop(name, None)
         self._tasks.pop(name, None)
         self._uncommitted.pop(name, None)
         self._inconsistent.discard(name)

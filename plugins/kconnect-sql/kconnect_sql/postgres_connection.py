@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import psycopg
 from psycopg import sql as psql
@@ -12,17 +11,20 @@ from psycopg.conninfo import make_conninfo
 
 from kconnect.errors import ConnectError, DataError, RetriableError
 from kconnect_sql.config import ConnectionConfig
+from kconnect_sql.patient_connection import PatientConnection
 from kconnect_sql.url import DatabaseUrl
 
-Connection = psycopg.Connection[Any]
 
-
-def connect(url: DatabaseUrl, config: ConnectionConfig, application: str) -> Connection:
+def connect(
+    url: DatabaseUrl, config: ConnectionConfig, application: str, *, patience_seconds: float
+) -> PatientConnection:
     """Log in. The session's time zone is `db.timezone`, parameters are $1, $2 …
 
+    An answer is waited for as long as the URL's option socketTimeout says, in seconds, or for `patience_seconds`.
     RetriableError when the server is away, ConnectError when it refuses.
     """
     options = dict(url.options)
+    patience = _seconds(options.pop("socketTimeout", None), patience_seconds)
     unknown = options.keys() - _OPTIONS.keys()
     if unknown:
         raise ConnectError(f"connection.url has options that are not known here: {', '.join(sorted(unknown))}")
@@ -30,7 +32,7 @@ def connect(url: DatabaseUrl, config: ConnectionConfig, application: str) -> Con
     schema = settings.pop("search_path", None)
     where = place(url)
     try:
-        connection: Connection = psycopg.connect(
+        connection = PatientConnection.connect(
             make_conninfo(
                 host=url.host or "localhost",
                 port=url.port or 5432,
@@ -47,12 +49,22 @@ def connect(url: DatabaseUrl, config: ConnectionConfig, application: str) -> Con
         if any(word in said for word in _REFUSALS):
             raise ConnectError(f"{where} refuses the login: {said}") from error
         raise RetriableError(f"{where} cannot be reached: {said}") from error
+    connection.patience_seconds = patience
     connection.cursor_factory = psycopg.RawCursor
     connection.server_cursor_factory = psycopg.RawServerCursor
     if schema:
         names = psql.SQL(", ").join([psql.Identifier(name.strip()) for name in schema.split(",")])
         connection.execute(psql.SQL("SET search_path TO {}").format(names))
     return connection
+
+
+def _seconds(given: str | None, default: float) -> float | None:
+    """None is for ever, which 0 means as it does in JDBC."""
+    if given is None:
+        return default
+    if not given.isdecimal():
+        raise ConnectError(f"connection.url has socketTimeout={given}: it must be a whole number of seconds")
+    return int(given) or None
 
 
 def place(url: DatabaseUrl) -> str:
@@ -79,7 +91,14 @@ def errors(url: DatabaseUrl, doing: str) -> Iterator[None]:
         raise DataError(f"{place(url)}: {doing!a}: {error}") from error
 
 
-_DEFAULTS = {"connect_timeout": "10", "keepalives_idle": "30"}
+_DEFAULTS = {
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
+"""A host that is gone without a word is found out within a minute."""
 _REFUSALS = ("authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry", "not permitted")
 _RETRIABLE_CLASSES = ("08", "40", "53", "58")
 _RETRIABLE_STATES = ("25P03", "55P03", "57014", "57P01", "57P02", "57P03", "57P05")

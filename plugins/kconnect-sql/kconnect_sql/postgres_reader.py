@@ -18,6 +18,9 @@ from kconnect_sql.postgres_types import Declared, source_column
 from kconnect_sql.table import Column, Row, Table
 from kconnect_sql.url import DatabaseUrl
 
+PATIENCE_SECONDS = 3600.0
+"""Rows without an index to come by are sorted before the first one is given."""
+
 log = logging.getLogger(__name__)
 
 
@@ -27,7 +30,7 @@ class PostgresReader:
         self._mapping = numeric_mapping(config) if isinstance(config, SqlSourceConfig) else "none"
         self._zone = config.db_timezone
         self.quote = Identifiers(config.sql_quote_identifiers)
-        self._connection = connect(url, config, READER)
+        self._connection = connect(url, config, READER, patience_seconds=PATIENCE_SECONDS)
 
     def tables(self, kinds: Sequence[str]) -> list[Table]:
         wanted = "".join(_KINDS.get(kind.upper(), "") for kind in kinds)

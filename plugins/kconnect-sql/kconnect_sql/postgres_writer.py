@@ -22,6 +22,8 @@ from kconnect_sql.table import Row, Table
 from kconnect_sql.url import DatabaseUrl
 
 WRITER = "kconnect sink"
+PATIENCE_SECONDS = 120.0
+"""Less than max.poll.interval.ms, after which others would write the same rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class PostgresWriter:
         self._url = url
         self._zone = config.zone
         self.quote = Identifiers(config.sql_quote_identifiers)
-        self._connection = connect(url, config, WRITER)
+        self._connection = connect(url, config, WRITER, patience_seconds=PATIENCE_SECONDS)
         self._types: dict[Table, dict[str, int]] = {}
         self._staged: dict[tuple[Table, tuple[str, ...]], str] = {}
         self._filled: set[str] = set()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
 from urllib.parse import urlsplit
@@ -14,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from kconnect.errors import ConnectError, RetriableError
+from kconnect.record import SourceRecord
 from kconnect.schema import INT64_SCHEMA
 from kconnect.schema_builder import SchemaBuilder
 from kconnect.testing.sinks import SinkTaskHarness
@@ -175,6 +178,51 @@ def test_a_sink_puts_again_after_its_session_was_ended(postgres: Database) -> No
         run.put_until_done(batch)
         assert run.context.timeouts == [10]
     assert postgres.rows("SELECT id FROM orders ORDER BY id") == [(1,), (2,), (3,)]
+
+
+@contextmanager
+def frozen(database: Database, application: str) -> Iterator[None]:
+    """Its backend is there, and says nothing."""
+    [(pid,)] = database.rows(
+        f"SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = '{application}'"
+    )
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def poll_into(found: list[SourceRecord], run: SourceTaskHarness) -> None:
+    """Until it fails: what was fetched already is still given."""
+    while True:
+        found += run.poll()
+
+
+def test_a_sink_gives_up_on_a_backend_that_does_not_answer(postgres: Database) -> None:
+    url = f"{postgres.url}?socketTimeout=1"
+    with sink(url, insert_mode="upsert", pk_mode="record_value", pk_fields="id") as run:
+        run.put([run.record({"id": 1}, ROW)])
+        batch = [run.record({"id": number}, ROW) for number in (2, 3)]
+        with frozen(postgres, "kconnect sink"), pytest.raises(RetriableError, match="no answer for 1 s"):
+            run.put(batch)
+        run.put_until_done(batch)
+    assert postgres.rows("SELECT id FROM orders ORDER BY id") == [(1,), (2,), (3,)]
+
+
+def test_a_source_gives_up_on_a_backend_that_does_not_answer(postgres: Database) -> None:
+    postgres.run("CREATE TABLE items (id INT NOT NULL)", "INSERT INTO items SELECT generate_series(1, 1000)")
+    with source(f"{postgres.url}?socketTimeout=1", batch_max_rows="100") as run:
+        found = run.poll_until(300)
+        with frozen(postgres, "kconnect source"), pytest.raises(RetriableError, match="no answer for 1 s"):
+            poll_into(found, run)
+        found += run.poll_until(1000 - len(found))
+    assert [record.value["id"] for record in found] == list(range(1, 1001))
+
+
+def test_patience_is_a_number_of_seconds(postgres: Database) -> None:
+    with pytest.raises(ConnectError, match="socketTimeout=soon: it must be a whole number of seconds"):
+        source(f"{postgres.url}?socketTimeout=soon").__enter__()
 
 
 class Gate:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from kconnect.log.coordinators.effects import Effect, JoinAnswer, Keep, SyncAnswer
-from kconnect.log.coordinators.group import Group, GroupState
+from kconnect.log.coordinators.group import Group
+from kconnect.log.coordinators.group_state import GroupState
 from kconnect.log.coordinators.member import Join, Sync
 from kconnect.log.protocol.error_code import ErrorCode
 

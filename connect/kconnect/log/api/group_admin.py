@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kconnect.log.coordinators.group import Group, GroupState
+from kconnect.log.coordinators.group import Group
+from kconnect.log.coordinators.group_state import GroupState
 from kconnect.log.errors import RequestError
 from kconnect.log.protocol import requests, responses
 from kconnect.log.protocol.api_key import ApiKey

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from kconnect.log.coordinators.committed_offsets import CommittedOffsets, TopicPartition
 from kconnect.log.coordinators.effects import Effect, Keep
-from kconnect.log.coordinators.group import Group, GroupState
+from kconnect.log.coordinators.group import Group
+from kconnect.log.coordinators.group_state import GroupState
 from kconnect.log.coordinators.offset_records import (
     CommittedOffset,
     GroupRecord,

@@ -10,7 +10,6 @@ or stores. `next_deadline` says when `tick` has to be called, if nothing else ha
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from kconnect.log.coordinators.effects import (
@@ -21,21 +20,13 @@ from kconnect.log.coordinators.effects import (
     refuse_join,
     refuse_waiting,
 )
+from kconnect.log.coordinators.group_state import GroupState
 from kconnect.log.coordinators.member import Join, Member, Sync
 from kconnect.log.coordinators.roster import Roster
 from kconnect.log.protocol.error_code import ErrorCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-
-class GroupState(Enum):
-    """Kafka's names, as DescribeGroups shows them."""
-
-    EMPTY = "Empty"
-    PREPARING_REBALANCE = "PreparingRebalance"
-    COMPLETING_REBALANCE = "CompletingRebalance"
-    STABLE = "Stable"
 
 
 class Group:
@@ -72,7 +63,7 @@ class Group:
         group.protocol_type, group.protocol_name = protocol_type or None, protocol_name
         for member in members:
             group._roster.admit(member)
-            group._touch(member, now)
+            member.touch(now)
         if leader in group.members:
             group._roster.leader = leader
         group.state = GroupState.STABLE if group.members else GroupState.EMPTY
@@ -169,7 +160,7 @@ class Group:
             self.protocol_name
         )
         if self.state is GroupState.STABLE and unchanged:
-            self._touch(member, now)
+            member.touch(now)
             effects.append(Keep())
             effects.append(self._answer_of_unchanged(member, request, old_leader=old.member_id if was_leader else None))
         else:
@@ -203,12 +194,10 @@ class Group:
         effects: list[Effect] = []
         changed = member.protocols != request.protocols
         leads = member.member_id == self.leader
-        if self.state is GroupState.COMPLETING_REBALANCE and not changed:
+        is_settled = self.state is GroupState.STABLE and not leads
+        if not changed and (is_settled or self.state is GroupState.COMPLETING_REBALANCE):
             # Its last answer was lost: give it again.
-            self._touch(member, now)
-            return [self._join_answer(member, request)]
-        if self.state is GroupState.STABLE and not changed and not leads:
-            self._touch(member, now)
+            member.touch(now)
             return [self._join_answer(member, request)]
         refuse_waiting(member, ErrorCode.REBALANCE_IN_PROGRESS, effects)
         member.protocols = request.protocols
@@ -226,7 +215,7 @@ class Group:
             if self.state is GroupState.COMPLETING_REBALANCE:
                 for member in self.members.values():
                     refuse_waiting(member, ErrorCode.REBALANCE_IN_PROGRESS, effects, joins=False)
-                    self._touch(member, now)
+                    member.touch(now)
             first = self.state is GroupState.EMPTY
             self.state = GroupState.PREPARING_REBALANCE
             patience = self._roster.rebalance_timeout
@@ -274,7 +263,7 @@ class Group:
             assert member.join is not None
             effects.append(self._join_answer(member, member.join))
             member.join = None
-            self._touch(member, now)
+            member.touch(now)
 
     def _join_answer(self, member: Member, request: Join) -> JoinAnswer:
         leads = member.member_id == self.leader and self.state is GroupState.COMPLETING_REBALANCE
@@ -296,7 +285,7 @@ class Group:
         if error is not None:
             return [SyncAnswer(reply_to=request.reply_to, error=error)]
         member = self.members[request.member_id]
-        self._touch(member, now)
+        member.touch(now)
         if self.state is GroupState.STABLE:
             return [self._sync_answer(member, request)]
         effects: list[Effect] = []
@@ -330,7 +319,7 @@ class Group:
             if member.sync is not None:
                 effects.append(self._sync_answer(member, member.sync))
                 member.sync = None
-                self._touch(member, now)
+                member.touch(now)
 
     def _sync_answer(self, member: Member, request: Sync) -> SyncAnswer:
         return SyncAnswer(
@@ -345,10 +334,8 @@ class Group:
         error = self.check_generation(member_id, group_instance_id, generation_id)
         if error is not None:
             return error
-        self._touch(self.members[member_id], now)
-        if self.state is GroupState.PREPARING_REBALANCE:
-            return ErrorCode.REBALANCE_IN_PROGRESS
-        return ErrorCode.NONE
+        self.members[member_id].touch(now)
+        return ErrorCode.REBALANCE_IN_PROGRESS if self.state is GroupState.PREPARING_REBALANCE else ErrorCode.NONE
 
     def check_generation(self, member_id: str, group_instance_id: str | None, generation_id: int) -> ErrorCode | None:
         """Why a request does not come from a member of this generation, or None."""
@@ -369,7 +356,7 @@ class Group:
             return error
         if self.state is GroupState.COMPLETING_REBALANCE:
             return ErrorCode.REBALANCE_IN_PROGRESS
-        self._touch(self.members[member_id], now)
+        self.members[member_id].touch(now)
         return None
 
     def check_transactional_commit(
@@ -380,14 +367,12 @@ class Group:
             return None
         error = self.check_generation(member_id, group_instance_id, generation_id)
         if error is None:
-            self._touch(self.members[member_id], now)
+            self.members[member_id].touch(now)
         return error
 
     def leave(self, member_id: str, group_instance_id: str | None, now: float) -> tuple[ErrorCode, list[Effect]]:
         """A member goes, of itself or because an administrator named its instance."""
-        if group_instance_id is not None and not member_id:
-            present = self._roster.static_member(group_instance_id)
-            member_id = present.member_id if present is not None else ""
+        member_id = member_id or self._roster.static_id(group_instance_id)
         if member_id in self._roster.pending:
             effects: list[Effect] = []
             del self._roster.pending[member_id]
@@ -401,9 +386,6 @@ class Group:
         self._remove(self.members[member_id], effects)
         self._after_removal(now, effects)
         return ErrorCode.NONE, effects
-
-    def _touch(self, member: Member, now: float) -> None:
-        member.deadline = now + member.session_timeout
 
     def _remove(self, member: Member, effects: list[Effect]) -> None:
         refuse_waiting(member, ErrorCode.UNKNOWN_MEMBER_ID, effects)

@@ -72,6 +72,10 @@ class Member:
             join=join,
         )
 
+    def touch(self, now: float) -> None:
+        """It has shown that it is alive: its session begins anew."""
+        self.deadline = now + self.session_timeout
+
     @property
     def is_static(self) -> bool:
         """Whether it keeps its place over restarts (KIP-345)."""

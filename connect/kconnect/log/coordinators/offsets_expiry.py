@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from kconnect.log.coordinators.group import GroupState
+from kconnect.log.coordinators.group_state import GroupState
 from kconnect.log.errors import RequestError
 
 if TYPE_CHECKING:

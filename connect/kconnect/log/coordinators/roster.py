@@ -52,6 +52,11 @@ class Roster:
         member_id = None if group_instance_id is None else self._static.get(group_instance_id)
         return None if member_id is None else self.members[member_id]
 
+    def static_id(self, group_instance_id: str | None) -> str:
+        """The id of the member that has the place of this instance, empty where none has."""
+        member = self.static_member(group_instance_id)
+        return "" if member is None else member.member_id
+
     def check_identity(self, member_id: str, group_instance_id: str | None) -> ErrorCode | None:
         """Why a request is not from the member that it claims to be from, or None."""
         if group_instance_id is not None:

@@ -83,8 +83,18 @@ def test_rows_of_events_differ_in_what_is_dropped_by_each(transform) -> None:
     dropped = extract.apply(event("c", after={"id": 1, "note": "x"}, headers=dropping))
     assert dropped.value == {"id": 1, "__lsn": 7}
     assert [field.name for field in dropped.value_schema.fields] == ["id", "__lsn"]
-    with pytest.raises(DataError, match="header 'drop' should list fields"):
-        extract.apply(event("c", after={"id": 1}, headers=(Header("drop", None, "note"),)))
+    for wrong in ("note", [{"a": 1}]):
+        with pytest.raises(DataError, match="header 'drop' should list fields"):
+            extract.apply(event("c", after={"id": 1}, headers=(Header("drop", None, wrong),)))
+
+
+def test_a_header_without_a_schema_becomes_no_field(transform) -> None:
+    move = transform(JAVA + "HeaderToValue", {"headers": "a,b", "fields": "x,y", "operation": "move"})
+    a, b = Header("a", STRING_SCHEMA, "1"), Header("b", None, 2)
+    given = event("c", after={"id": 1}, headers=(a,))
+    assert move.apply(given).value == given.value | {"x": "1"}
+    with pytest.raises(DataError, match="header 'b' has no schema"):
+        move.apply(event("c", after={"id": 1}, headers=(a, b)))
 
 
 @pytest.mark.parametrize(
@@ -141,7 +151,9 @@ def test_what_is_null_in_one_element_is_what_others_say() -> None:
         payload.expand("p", '[{"a": 1}, {"a": "x"}]')
 
 
-@pytest.mark.parametrize("text", ["[", '{"a": NaN}', "[]", "[null]", '["a", 1]', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["[", '{"a": NaN}', "[]", "[null]", '["a", 1]', "[" * 100_000, '{"a":' * 700 + "1" + "}" * 700]
+)
 def test_what_no_schema_fits_is_refused(text: str) -> None:
     with pytest.raises(DataError):
         JsonPayload(None, str).expand("p", text)
@@ -199,6 +211,13 @@ def test_a_changed_row_of_an_outbox_is_left_out_and_told(transform, caplog, beha
     router = transform(JAVA + "outbox.EventRouter", {"table.op.invalid.behavior": behavior})
     assert router.apply(outbox("{}", op="u")) is None
     assert [entry.levelno for entry in caplog.records] == [level]
+
+
+def test_an_event_that_says_not_where_it_goes_is_refused(transform) -> None:
+    given = outbox("x")
+    given.value["after"]["aggregatetype"] = None
+    with pytest.raises(DataError, match=r"route\.by\.field: 'aggregatetype' is null"):
+        transform(JAVA + "outbox.EventRouter").apply(given)
 
 
 def test_the_envelope_of_an_event_is_named_after_where_it_goes(transform) -> None:

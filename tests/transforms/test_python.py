@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,6 +48,7 @@ def functions(tmp_path, monkeypatch: pytest.MonkeyPatch) -> str:
         "CONSTANT = 5\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, MODULE, raising=False)
     return MODULE
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -19,6 +20,7 @@ from kconnect_transforms.debezium.name_adjustment import SCHEMA_NAMES
 _log = logging.getLogger(__name__)
 
 _ROWS: Final = ("before", "after")
+_MIN_REMEMBERED: Final = 1000
 
 
 class ByLogicalTableRouterConfig(Config):
@@ -52,7 +54,9 @@ class ByLogicalTableRouterConfig(Config):
         default="none", importance=LOW, doc="How the names of schemas, made of the topic's, are made fit for Avro."
     )
     logical_table_cache_size: Annotated[int, Range(0)] = key(
-        default=16, importance=LOW, doc="How many schemas and names are remembered before they are worked out anew."
+        default=16,
+        importance=LOW,
+        doc=f"How many schemas and topics are remembered before they are worked out anew; {_MIN_REMEMBERED} at least.",
     )
 
     def _check(self) -> None:
@@ -119,7 +123,7 @@ class ByLogicalTableRouter(Transform[ByLogicalTableRouterConfig]):
             table = self._key_pattern.replace_first(topic, self._config.key_field_replacement or "")
         return _Route(routed, table)
 
-    def _schema(self, schema: Schema, topic: str, make: Any) -> Schema:
+    def _schema(self, schema: Schema, topic: str, make: Callable[[Schema, str], Schema]) -> Schema:
         made = self._schemas.get((schema, topic))
         if made is None:
             self._make_room(self._schemas)
@@ -127,7 +131,7 @@ class ByLogicalTableRouter(Transform[ByLogicalTableRouterConfig]):
         return made
 
     def _make_room(self, cache: dict[Any, Any]) -> None:
-        if len(cache) >= self._config.logical_table_cache_size:
+        if len(cache) >= max(_MIN_REMEMBERED, self._config.logical_table_cache_size):
             cache.clear()
 
     def _new_key(self, schema: Schema, topic: str) -> Schema:

@@ -189,7 +189,9 @@ class EventRouter(Transform[EventRouterConfig]):
             elif placement.place == PARTITION:
                 require_type(field, Type.INT32, "table.fields.additional.placement")
                 partition = field.get(row)
-        routed_by = table.route.get(row) or ""
+        routed_by = table.route.get(row)
+        if routed_by is None:
+            raise DataError(f"route.by.field: {table.route.name!r} is null, and no topic")
         schema, value = self._value(table, row, routed_by)
         return msgspec.structs.replace(
             record,

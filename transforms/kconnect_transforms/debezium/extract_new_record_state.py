@@ -148,9 +148,10 @@ class ExtractNewRecordState(Transform[ExtractNewRecordStateConfig]):
         """The fields that the header of `drop.fields.header.name` lists."""
         for header in record.headers if self._drop_header is not None else ():
             if header.key == self._drop_header:
-                if header.value is not None and not isinstance(header.value, list):
-                    raise DataError(f"header {header.key!r} should list fields to drop, and is {header.value!r:.60}")
-                return frozenset(header.value or ())
+                names = [] if header.value is None else header.value
+                if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+                    raise DataError(f"header {header.key!r} should list fields to drop, and is {names!r:.60}")
+                return frozenset(names)
         return frozenset()
 
     def _droppable(self, schema: Schema, names: frozenset[str]) -> tuple[str, ...]:

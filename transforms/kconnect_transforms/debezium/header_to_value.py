@@ -19,12 +19,19 @@ _MOVE: Final = "move"
 _MAX_SCHEMAS: Final = 1000
 
 
-def _valid_names(name: str, value: list[str] | None) -> None:
+def _valid_headers(name: str, value: list[str] | None) -> None:
     if not value:
         raise ConfigError("names nothing", key=name, suggestion="separate names by commas")
     for item in _names(value):
-        if any(character.isspace() for character in item) or "" in item.split("."):
+        if any(character.isspace() for character in item):
             raise ConfigError(f"{item!r} is no name", key=name, value=value)
+
+
+def _valid_fields(name: str, value: list[str] | None) -> None:
+    _valid_headers(name, value)
+    for item in _names(value or []):
+        if "" in item.split("."):
+            raise ConfigError(f"{item!r} is no path", key=name, value=value, suggestion="such as after.tenant")
 
 
 def _names(items: list[str]) -> list[str]:
@@ -33,10 +40,12 @@ def _names(items: list[str]) -> list[str]:
 
 
 class HeaderToValueConfig(Config):
-    headers: list[str] = key(importance=HIGH, validator=_valid_names, doc="Keys of the headers; of several, the last.")
+    headers: list[str] = key(
+        importance=HIGH, validator=_valid_headers, doc="Keys of the headers; of several, the last."
+    )
     fields: list[str] = key(
         importance=HIGH,
-        validator=_valid_names,
+        validator=_valid_fields,
         doc="The fields that they become, in the same order; dots lead into structs, which are made where there are "
         "none. A field of that name is replaced.",
     )
@@ -88,17 +97,17 @@ class HeaderToValue(Transform[HeaderToValueConfig]):
         )
 
     def _schema(self, schema: Schema, found: Mapping[str, Header]) -> Schema:
-        added = [(path, found[key_].schema if key_ in found else None) for key_, path in self._paths]
-        identity = (schema, *(each for _, each in added))
+        for header in found.values():
+            if header.schema is None:
+                raise DataError(f"header {header.key!r} has no schema, and so no field can be made of it")
+        added = [found[key_].schema if key_ in found else None for key_, _ in self._paths]
+        identity = (schema, *added)
         made = self._schemas.get(identity)
         if made is None:
             made = schema
-            for (key_, path), (_, header_schema) in zip(self._paths, added, strict=True):
-                if key_ not in found:
-                    continue
-                if header_schema is None:
-                    raise DataError(f"header {key_!r} has no schema, and so no field can be made of it")
-                made = _grown(made, path, header_schema)
+            for (_, path), header_schema in zip(self._paths, added, strict=True):
+                if header_schema is not None:
+                    made = _grown(made, path, header_schema)
             if len(self._schemas) >= _MAX_SCHEMAS:
                 self._schemas.clear()
             self._schemas[identity] = made

@@ -45,10 +45,13 @@ class JsonPayload:
             raise DataError("it begins with neither { nor [")
         try:
             document, _ = _DECODER.raw_decode(text)
+            return self._expanded(name, document)
         except ValueError as error:
             raise DataError(f"it is no JSON: {error}") from None
         except RecursionError:
             raise DataError("it is nested too deep") from None
+
+    def _expanded(self, name: str, document: Any) -> SchemaAndValue:
         schema = self._schema(name, document)
         if schema is None:
             raise DataError("nothing says what the elements of its array are")

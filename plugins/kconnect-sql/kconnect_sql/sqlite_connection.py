@@ -6,6 +6,7 @@ import sqlite3
 from typing import NoReturn
 
 from kconnect.errors import ConnectError, RetriableError
+from kconnect_sql.login import DatabaseMissingError
 from kconnect_sql.reach import database_file
 from kconnect_sql.url import DatabaseUrl
 
@@ -14,9 +15,13 @@ BUSY_SECONDS = 5.0
 
 def connect(url: DatabaseUrl, *, create: bool) -> sqlite3.Connection:
     """Open the file; RetriableError while it cannot be opened, ConfigError when the worker does not allow it. `create`:
-    make it if it is not there."""
+    make it if it is not there, as long as its folder is; else DatabaseMissingError."""
     mode = "rwc" if create else "rw"
-    path = str(database_file(url) or url.database).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    file = database_file(url)
+    if file is not None and not (file.parent if create else file).exists():
+        missing = f"the folder {file.parent}" if create else str(file)
+        raise DatabaseMissingError(f"the SQLite database {url.database} cannot be opened: {missing} does not exist")
+    path = str(file or url.database).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     try:
         return sqlite3.connect(f"file:{path}?mode={mode}", uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
     except sqlite3.OperationalError as error:

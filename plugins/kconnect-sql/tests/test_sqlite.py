@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kconnect.errors import ConnectError, DataError
+from kconnect.testing.sinks import SinkTaskHarness
 from kconnect.testing.sources import SourceTaskHarness
+from kconnect_sql.sink import SqlSink
 from kconnect_sql.source import SqlSource
 from services.sql import Database
 
@@ -65,9 +68,15 @@ def test_a_query_gets_its_types_from_the_tables_behind_it(sqlite: Database) -> N
     assert [type(value).__name__ for value in record.value.values()] == ["Decimal", "datetime", "float"]
 
 
-def test_a_file_that_is_not_there_is_named(sqlite: Database) -> None:
-    with pytest.raises(ConnectError, match=r"after 1 tries .*test\.db cannot be opened"):
-        source(sqlite).__enter__()
+def test_a_file_that_is_not_there_is_named_at_once(sqlite: Database) -> None:
+    with pytest.raises(ConnectError, match=r"cannot be opened: /.*test\.db does not exist"):
+        source(sqlite, connection_attempts="1000000").__enter__()
+
+
+def test_a_file_is_not_made_in_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere"
+    with pytest.raises(ConnectError, match=f"cannot be opened: the folder {nowhere} does not exist"):
+        SinkTaskHarness(SqlSink, {"connection.url": f"jdbc:sqlite:{nowhere / 'a.db'}"}).__enter__()
 
 
 def test_a_file_that_is_no_database_is_refused(sqlite: Database) -> None:

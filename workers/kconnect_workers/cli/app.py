@@ -19,6 +19,7 @@ from kconnect.errors import (
     RebalanceInProgressError,
 )
 from kconnect_workers.cli import broker, connectors, consume, plugins, produce, standalone, states, topics
+from kconnect_workers.cli.bootstrap import CommandConfigOption, command_config
 from kconnect_workers.cli.rest_client import UnreachableError
 
 EXIT_CODES: tuple[tuple[type[ConnectError], int], ...] = (
@@ -51,8 +52,10 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Show the version and leave.")
     ] = False,
+    config: CommandConfigOption = None,
 ) -> None:
     """Kafka Connect for Python people."""
+    command_config.set(config)
 
 
 for commands in (standalone, broker, states, connectors, plugins, topics, consume, produce):

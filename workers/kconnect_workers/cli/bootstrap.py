@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -33,11 +35,29 @@ BootstrapOption = Annotated[
 ]
 
 
+command_config: ContextVar[Path | None] = ContextVar("command_config", default=None)
+"""The file that `--command-config` names: an option of all commands, set before the one that is run."""
+
+CommandConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--command-config",
+        envvar="KCONNECT_COMMAND_CONFIG",
+        dir_okay=False,
+        exists=True,
+        help="Settings of the clients that commands use, as Java's or a worker's: security.protocol, ssl. and sasl.",
+        show_default=False,
+    ),
+]
+
+
 def bootstrap_servers(given: str | None) -> str:
-    """What is given, or the address of the log that serves this user's data folder now, or else the usual one."""
+    """What is given, or in the command's config, or the address of the log that serves this user's data folder now, or
+    else the usual one."""
     from kconnect.log.running import running_broker
     from kconnect_workers.data_dir import default_data_dir
 
+    given = given or _command_config().get("bootstrap.servers")
     if given:
         return given
     running = running_broker(default_data_dir() / "log")
@@ -46,7 +66,16 @@ def bootstrap_servers(given: str | None) -> str:
 
 def client_props(bootstrap: str) -> dict[str, str]:
     """Settings of a client whose failures we report ourselves: librdkafka's own log would repeat each one."""
-    return {"bootstrap.servers": bootstrap, "log_level": "0"}
+    return {**_command_config(), "bootstrap.servers": bootstrap, "log_level": "0"}
+
+
+def _command_config() -> dict[str, str]:
+    """What `kconnect --command-config FILE` gives to this command."""
+    from kconnect.kafka.settings import known
+    from kconnect_workers.properties_file import read_properties_file
+
+    file = command_config.get()
+    return {} if file is None else known(read_properties_file(file), "admin")
 
 
 def admin_client(bootstrap: str) -> AdminClient:
@@ -80,8 +109,8 @@ def log_dirs_at(bootstrap: str) -> list[LogDir]:
     """The folders of the brokers, with what each partition takes there. UnreachableError when no broker answers."""
     from kconnect.kafka.client import Client
 
-    server = {"bootstrap.servers": bootstrap}
-    with reaching(bootstrap), Client(server, client_id="kconnect-cli", timeout=REACH_SECONDS) as client:
+    props = client_props(bootstrap)
+    with reaching(bootstrap), Client(props, client_id="kconnect-cli", timeout=REACH_SECONDS) as client:
         return client.describe_log_dirs()
 
 

@@ -15,6 +15,7 @@ from kconnect_workers.cli.bootstrap import (
     BootstrapOption,
     admin_client,
     bootstrap_servers,
+    client_props,
     log_dirs_at,
     reaching,
     select,
@@ -208,7 +209,7 @@ def _facts(server: str) -> dict[str, Any]:
     from kconnect.kafka.client import Client
     from kconnect.log.running import running_broker
 
-    with reaching(server), Client({"bootstrap.servers": server}, client_id="kconnect-cli") as client:
+    with reaching(server), Client(client_props(server), client_id="kconnect-cli") as client:
         cluster = client.describe_cluster()
         log_dirs = client.describe_log_dirs()
     partitions = [(t, p) for t in topics_at(admin_client(server), server).values() for p in t.partitions.values()]

@@ -16,11 +16,13 @@ from golden.case import LeftOutError
 from golden.compare import same
 from golden.conftest import vectors_dir
 from golden.java_transforms import PACKAGES, java_name
+from kconnect.bounds import Bounds, set_bounds
 from kconnect.errors import ConnectError
 from kconnect.plugin import PluginKind
 from kconnect.plugins import Plugins
 from kconnect.recipe_transform import CompiledTransforms, RecipeTransform
 from kconnect.record import SinkRecord, SourceRecord
+from kconnect.schema import INT64_SCHEMA, STRING_SCHEMA, Schema, Type
 from kconnect.transform import Transform
 
 
@@ -99,3 +101,42 @@ def test_neighbours_compiled_together_do_what_each_does(
                     assert same([expected], made), (first, second, record)
                     compared += not isinstance(expected, type)
     assert compared > 1000
+
+
+AIVEN = "io.aiven.kafka.connect.transforms."
+CONFLUENT = "io.confluent.connect.transforms."
+ROW = Schema(Type.STRUCT, fields={"id": INT64_SCHEMA, "name": STRING_SCHEMA})
+
+
+@pytest.mark.parametrize("schema", [ROW, None])
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        (AIVEN + "ExtractTimestamp$Value", {"field.name": "id"}),
+        (AIVEN + "ExtractTopic$Value", {"field.name": "name"}),
+        (AIVEN + "FilterByFieldValue$Key", {"field.name": "id", "field.value": "1"}),
+        (AIVEN + "Hash$Key", {"field.name": "name", "function": "sha256"}),
+        (AIVEN + "Hash$Value", {"field.name": "name", "function": "sha256"}),
+        (AIVEN + "KeyToValue", {"key.fields": "*,id", "value.fields": "whole,id"}),
+        (AIVEN + "MakeTombstone", {}),
+        (AIVEN + "TombstoneHandler", {"behavior": "drop_silent"}),
+        (CONFLUENT + "Drop$Value", {}),
+        (CONFLUENT + "ExtractTopic$Value", {"field": "$.name", "field.format": "JSON_PATH"}),
+        (CONFLUENT + "Filter$Value", {"filter.condition": "$[?(@.id > 1)]", "filter.type": "exclude"}),
+        ("Python", {"expression": "{**value, 'twice': value['id'] * 2}"}),
+    ],
+)
+def test_transforms_without_vectors_keep_the_contract_too(
+    transform, schema: Schema | None, name: str, settings: dict[str, str]
+) -> None:
+    set_bounds(Bounds.from_props({"python.transform.allow": "expressions"}))
+    try:
+        made = transform(name, settings)
+    finally:
+        set_bounds(Bounds())
+    rows = [{"id": n, "name": f"n{n}"} for n in range(3)]
+    records = [SourceRecord(None, None, "t", None, schema, {**row}, schema, row) for row in rows]
+    before = copy.deepcopy(records)
+    one_by_one = [made.apply(record) for record in records]
+    assert same(one_by_one, made.apply_batch(records))
+    assert same(before, records)

@@ -117,6 +117,12 @@ def test_time_is_over_when_the_timeout_is(now: int, overdue: bool) -> None:
     assert not taken().is_overdue(now)
 
 
+def test_a_date_that_was_ahead_once_keeps_no_transaction_open() -> None:
+    assert not ongoing().restored(5).is_overdue(1004)
+    assert ongoing().restored(5).is_overdue(1005)
+    assert ongoing().restored(500).started_at == 20
+
+
 @pytest.mark.parametrize("epoch", [0x7FFE, 0x7FFF])
 def test_a_new_producer_id_follows_on_the_last_epoch(epoch: int) -> None:
     successor = next_of(taken(epoch))

@@ -85,6 +85,10 @@ class TransactionMetadata:
         """Whether its producer has had all the time that it asked for."""
         return self.state is TransactionState.ONGOING and now - self.started_at >= self.timeout_ms
 
+    def restored(self, now: int) -> TransactionMetadata:
+        """What was kept, as a start at `now` takes it: where the date was ahead, time counts from now on."""
+        return replace(self, started_at=min(self.started_at, now))
+
     # Producers
 
     def next_producer(

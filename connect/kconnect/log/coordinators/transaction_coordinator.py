@@ -76,7 +76,8 @@ class TransactionCoordinator:
 
     def load(self, topics: TopicStore) -> None:
         """Find the ids as they were kept, and bring to its end what a crash has interrupted. Raises LogError."""
-        self._known = self._log.replay()
+        now = self._clock.now()
+        self._known = {id_: metadata.restored(now) for id_, metadata in self._log.replay().items()}
         for metadata in list(self._known.values()):
             if metadata.is_prepared:
                 self._busy[metadata.transactional_id] = deque()

@@ -65,11 +65,10 @@ class Plugins:
 
         kinds = "plugin" if len(wanted) > len(CONNECTORS) else " or ".join(sorted(kind.value for kind in wanted))
         what = "connector" if wanted == CONNECTORS else kinds.replace("_", " ")
-        candidates = [n for n, infos in self._by_name.items() if any(info.kind in wanted for info in infos)]
-        simple = simple_name(name)
-        suggestion = nearest(name, candidates) or nearest(simple, candidates)
+        offered = sorted({_short_name(info) for info in self.infos if info.kind in wanted})
+        whole = [info.name for info in self.infos if info.kind in wanted] if "." in name else []
+        suggestion = nearest(name, whole) or nearest(simple_name(name), offered)
         if suggestion is None:
-            offered = sorted(simple_name(info.name.replace(":", ".")) for info in self.infos if info.kind in wanted)
             suggestion = f"installed: {', '.join(offered)}" if offered else "none is installed"
         return ConfigError(f"no {what} of the name {name} is installed", suggestion=suggestion)
 
@@ -80,6 +79,13 @@ class Plugins:
 
 def _exact_names(info: PluginInfo) -> tuple[str, ...]:
     return (info.class_name, info.class_name.replace(":", "."), *info.java_names)
+
+
+def _short_name(info: PluginInfo) -> str:
+    """The one name by which users are told of a plugin: its class's, but where Java's says of what it is the `$Key` or
+    the `$Value`."""
+    java = simple_name(info.name)
+    return java if "$" in java else info.class_name.rpartition(":")[2]
 
 
 def _names(info: PluginInfo) -> set[str]:

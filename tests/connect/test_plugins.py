@@ -108,7 +108,7 @@ def test_a_name_of_another_kind_is_not_found(plugins: Plugins) -> None:
         ("ShopSorce", "ShopSource"),
         ("com.shop.ShopSourceConector", "com.shop.ShopSourceConnector"),
         ("io.somewhere.else.ShopSnk", "ShopSink"),
-        ("Zzz", "installed: ShopSourceConnector, Sink"),
+        ("Zzz", "installed: ShopSink, ShopSource"),
     ],
 )
 def test_an_unknown_name_is_answered_with_the_nearest(plugins: Plugins, name: str, suggestion: str) -> None:
@@ -123,6 +123,20 @@ def test_names_that_are_offered_stand_for_what_is_installed() -> None:
     with pytest.raises(ConfigError) as caught:
         plugins.resolve(CONNECTORS, "Zzz")
     assert caught.value.suggestion == "installed: FolderSource"
+
+
+def test_no_name_is_offered_twice() -> None:
+    """A class of two kinds is listed once, and not by each of the names that it answers to."""
+    both = [
+        PluginInfo("shop.receipts:Receipt", kind, "shop", "1", ("com.shop.ReceiptConverter",))
+        for kind in (PluginKind.CONVERTER, PluginKind.HEADER_CONVERTER)
+    ]
+    with pytest.raises(ConfigError) as caught:
+        Plugins(both).resolve(PluginKind, "Zzz")
+    assert caught.value.suggestion == "installed: Receipt"
+    with pytest.raises(ConfigError) as caught:
+        Plugins(both).resolve(PluginKind, "Reciept")
+    assert caught.value.suggestion == "did you mean Receipt?"
 
 
 def test_a_name_with_two_meanings_is_refused_with_both() -> None:
@@ -268,8 +282,10 @@ def test_every_installed_plugin_can_be_loaded() -> None:
 
 
 def test_listing_imports_no_contracts_and_no_drivers() -> None:
+    """Those of this repository: what else is installed imports what it likes."""
     code = (
-        "import sys; from kconnect.plugins import Plugins; Plugins.discover();"
+        "import sys; from importlib.metadata import entry_points; from kconnect.plugins import Plugins;"
+        "Plugins.discover(e for e in entry_points(group='kconnect') if e.dist.name.startswith('kconnect'));"
         "print([m for m in sys.modules if m.split('.')[0] in ('msgspec', 'confluent_kafka', 'sqlalchemy', 'psycopg')"
         " or m in ('kconnect.sink', 'kconnect.source', 'kconnect.config')])"
     )

@@ -77,6 +77,8 @@ def test_a_graceful_stop_loses_and_repeats_nothing(tmp_path: Path) -> None:
         with running_worker(tmp_path, connectors=connectors) as worker:
             assert poll_until(partial(has_arrived, tmp_path, start + 1000), timeout=SECONDS)
             assert worker.process.stop() == 0
+            *_, moved, last = worker.process.output().splitlines()
+            assert (moved, last) == ("source-0: 1,000 records in, 1,000 out", "stopped")
     assert sorted(arrived(tmp_path)) == sorted(lines(range(3000)))
 
 

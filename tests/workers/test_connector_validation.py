@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
@@ -191,6 +192,21 @@ def test_messages_name_the_key_as_it_was_written_and_the_remedy(validate: Valida
     assert "transforms.b.knife" in found["transforms.b.knife"][0]
     (broken,) = errors(validate(SOURCE | {"transforms": "a", "transforms.a.type": "Broken"}))["transforms.a.type"]
     assert "orchard:Broken of kconnect-orchard cannot be imported" in broken
+
+
+@pytest.mark.parametrize(
+    ("props", "key"),
+    [
+        ({"producer.override.compresion.type": "lz4"}, "producer.override.compresion.type"),
+        ({"exactly.once.support": "required"}, "exactly.once.support"),
+    ],
+)
+def test_what_is_wrong_beyond_a_value_itself_names_its_key(validate: Validate, props: dict[str, str], key: str) -> None:
+    (error,) = errors(validate(SOURCE | props))[key]
+    assert error.startswith(f"{key}: ")
+    (suggested,) = re.findall(r"did you mean (.*)\?", error) or [""]
+    names = suggested.split(" or ")
+    assert len(set(names)) == len(names)
 
 
 def test_a_transform_brings_its_keys_in_a_group_of_its_own(validate: Validate) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import dataclass
+
 import pytest
+from rich.console import Console
 
 from kconnect.kafka.groups import GroupDescription, GroupMember, PartitionLag
-from kconnect_workers.progress import lags_of
-from kconnect_workers.states import TaskId
+from kconnect_workers.progress import Flowing, Progress, lags_of, totals
+from kconnect_workers.states import State, TaskId
+from kconnect_workers.tasks.task_stats import TaskStats
 
 
 def member(id: str) -> GroupMember:
@@ -31,6 +36,33 @@ def group(*partitions: tuple[str | None, int | None]) -> GroupDescription:
             for number, (owner, committed) in enumerate(partitions)
         ),
     )
+
+
+@dataclass
+class Task:
+    state: State
+    stats: TaskStats
+
+
+def test_connectors_without_tasks_are_shown_too():
+    """Those that are stopped, that could not start, or that found nothing to do."""
+    tasks: dict[TaskId, Flowing] = {TaskId("orders", 0): Task(State.PAUSED, TaskStats(records_in=1234, records_out=5))}
+    states = {"orders": State.PAUSED, "lines": State.STOPPED}
+    progress = Progress(lambda: tasks, lambda: states, describe)
+    assert progress.line() == "lines STOPPED · orders-0 PAUSED in 1,234 out 5 (0/s)"
+    table = Console(width=80, file=io.StringIO(), record=True)
+    table.print(progress.table())
+    rows = [row.split() for row in table.export_text().splitlines()[1:]]
+    assert rows == [["lines", "STOPPED"], ["orders-0", "PAUSED", "1,234", "5", "0/s"]]
+
+
+async def describe(group_id: str) -> GroupDescription:
+    raise AssertionError("nobody watches the lags")
+
+
+def test_the_totals_have_a_line_for_each_task():
+    tasks: dict[TaskId, Flowing] = {TaskId("orders", 0): Task(State.RUNNING, TaskStats(records_in=1234, records_out=5))}
+    assert totals(tasks) == ["orders-0: 1,234 records in, 5 out"]
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,26 @@ def test_the_least_a_standalone_worker_needs_gives_it_a_log_of_its_own_on_loopba
     assert (config.task_isolation, config.rest_show_passwords) == ("process", False)
 
 
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        ({"producer.compresion.type": "lz4"}, "producer.compresion.type"),
+        ({"consumer.fetch.min.bytes": "few"}, "consumer.fetch.min.bytes"),
+        ({"security.protocol": "SSL", "ssl.truststore.location": "/nowhere/trust.jks"}, "ssl.truststore.location"),
+    ],
+)
+def test_a_setting_that_no_client_takes_is_refused_by_the_name_it_was_given(given: dict[str, str], key: str) -> None:
+    config = StandaloneConfig.parse(CONVERTERS | given)
+    with pytest.raises(ConfigError) as caught:
+        config.check_clients()
+    assert caught.value.key == key
+
+
+def test_settings_that_clients_take_pass() -> None:
+    given = {"producer.compression.type": "lz4", "consumer.max.poll.records": "9", "admin.retries": "3"}
+    StandaloneConfig.parse(CONVERTERS | given).check_clients()
+
+
 def test_an_outside_kafka_needs_a_file_for_offsets() -> None:
     outside = CONVERTERS | {"bootstrap.servers": "a:9092"}
     with pytest.raises(ConfigError, match=r"offset\.storage\.file\.filename: is required with bootstrap\.servers"):

@@ -139,8 +139,10 @@ class _Validation:
             if there is not value:
                 there.errors += [error for error in value.errors if error not in there.errors]
 
-    def _refuse(self, name: str, error: str) -> None:
-        self.values.setdefault(name, ConfigValue(name, self.props.get(name))).add_error(error)
+    def _refuse(self, name: str, error: str | ConfigError) -> None:
+        """Of a reason in words that does not name the key, the key is put first: errors are also told without it."""
+        told = str(error) if isinstance(error, ConfigError) or name in error else f"{name}: {error}"
+        self.values.setdefault(name, ConfigValue(name, self.props.get(name))).add_error(told)
 
     def _connector_info(self) -> PluginInfo:
         name = self.props.get("connector.class", "").strip()
@@ -183,7 +185,7 @@ class _Validation:
         try:
             topic_creation_rules(self.props)
         except ConfigError as e:
-            self._refuse("topic.creation.groups", str(e))  # keys of groups are not listed, as in Kafka
+            self._refuse("topic.creation.groups", e)  # keys of groups are not listed, as in Kafka
         enabled = self.worker_props.get("exactly.once.source.support", "disabled").strip().lower() == "enabled"
         if self.props.get("exactly.once.support", "").strip().lower() == "required":
             support = connector.exactly_once_support(self.props) if enabled else None
@@ -233,8 +235,8 @@ class _Validation:
             for name, reason in _out_of_bounds(prefix, given):
                 self._refuse(prefix + name, reason)
             for error in settings.check(given, client):
-                hint = f" ({error.suggestion})" if error.suggestion else ""
-                self._refuse(prefix + (error.key or min(given)), error.reason + hint)
+                name = prefix + (error.key or min(given))
+                self._refuse(name, ConfigError(error.reason, key=name, suggestion=error.suggestion))
 
     def _policy(self) -> ClientOverridePolicy:
         name = self.worker_props.get("connector.client.config.override.policy") or "All"

@@ -14,8 +14,19 @@ class RedactingFormatter(logging.Formatter):
         return process_redactor.redact(super().format(record))
 
 
+def quieten_libraries() -> None:
+    """Have libraries that log each of their requests at INFO say what is worth a WARNING; a level that is set for one
+    of them by name, over REST, goes over this."""
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+_TALKATIVE = ("httpx", "azure")
+
+
 def log_to_stderr(level: int = logging.INFO) -> None:
     """Have everything logged in this process go to stderr. Handlers that are there already stay."""
     handler = logging.StreamHandler()
     handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=level, handlers=[handler])
+    quieten_libraries()

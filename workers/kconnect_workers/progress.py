@@ -20,6 +20,7 @@ from kconnect_workers.tasks.task_stats import TaskStats
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
     from kconnect.kafka.groups import GroupDescription
 
@@ -85,15 +86,26 @@ def lags_of(group: GroupDescription, tasks: Mapping[TaskId, str | None]) -> dict
     return lags
 
 
+def totals(tasks: Mapping[TaskId, Flowing]) -> list[str]:
+    """A line for each task: what it has moved since it was started last."""
+    return [
+        f"{task_id}: {task.stats.records_in:,} records in, {task.stats.records_out:,} out"
+        for task_id, task in sorted(tasks.items())
+    ]
+
+
 class Progress(AbstractAsyncContextManager[None]):
-    """Shows the tasks while its block runs: a table that renews itself on a terminal, a line now and then in a pipe."""
+    """Shows the tasks while its block runs, and the connectors that have none: a table that renews itself on a
+    terminal, a line now and then in a pipe."""
 
     def __init__(
         self,
         tasks: Callable[[], Mapping[TaskId, Flowing]],
+        connectors: Callable[[], Mapping[str, State]],
         describe: Callable[[str], Awaitable[GroupDescription]],
     ) -> None:
         self._tasks = tasks
+        self._connectors = connectors
         self._lags = Lags(tasks, describe)
         self._seen: dict[TaskId, tuple[float, int]] = {}
         self._running: set[asyncio.Task[None]] = set()
@@ -119,16 +131,16 @@ class Progress(AbstractAsyncContextManager[None]):
             _logging_to(sys.stderr, instead_of=stderr),
         ):
             while True:
-                live.update(self._table(), refresh=True)
+                live.update(self.table(), refresh=True)
                 await asyncio.sleep(TERMINAL_INTERVAL_S)
 
     async def _in_pipe(self) -> None:
         while True:
             await asyncio.sleep(PIPE_INTERVAL_S)
-            if line := self._line():
+            if line := self.line():
                 print(line, flush=True)
 
-    def _table(self) -> Table:
+    def table(self) -> Table:
         from rich.table import Table
         from rich.text import Text
 
@@ -137,12 +149,15 @@ class Progress(AbstractAsyncContextManager[None]):
         table.add_column("STATE", no_wrap=True)
         for column in ("RECORDS IN", "OUT", "RATE", "LAG"):
             table.add_column(column, justify="right", no_wrap=True)
-        for task_id, task in sorted(self._tasks().items()):
+        tasks = self._tasks()
+        for name, state in sorted(self._without_tasks(tasks).items()):
+            table.add_row(Text(name), _colored(state))
+        for task_id, task in sorted(tasks.items()):
             stats = task.stats
             lag = self._lags.of(task_id, task)
             table.add_row(
                 Text(str(task_id)),
-                Text(task.state.name, style=STATE_COLORS.get(task.state.name, "")),
+                _colored(task.state),
                 f"{stats.records_in:,}",
                 f"{stats.records_out:,}",
                 f"{self._rate(task_id, stats.records_out):,.0f}/s",
@@ -150,9 +165,10 @@ class Progress(AbstractAsyncContextManager[None]):
             )
         return table
 
-    def _line(self) -> str:
-        parts = []
-        for task_id, task in sorted(self._tasks().items()):
+    def line(self) -> str:
+        tasks = self._tasks()
+        parts = [f"{name} {state.name}" for name, state in sorted(self._without_tasks(tasks).items())]
+        for task_id, task in sorted(tasks.items()):
             stats = task.stats
             waiting = self._lags.of(task_id, task)
             lag = "" if waiting is None else f", lag {waiting:,}"
@@ -161,12 +177,22 @@ class Progress(AbstractAsyncContextManager[None]):
             parts.append(f"{task_id}{state} in {stats.records_in:,} out {stats.records_out:,} ({rate:,.0f}/s{lag})")
         return " · ".join(parts)
 
+    def _without_tasks(self, tasks: Mapping[TaskId, Flowing]) -> dict[str, State]:
+        with_tasks = {task_id.connector for task_id in tasks}
+        return {name: state for name, state in self._connectors().items() if name not in with_tasks}
+
     def _rate(self, task_id: TaskId, count: int) -> float:
         """Records per second since this was last asked of the task; a restarted task begins anew."""
         now = time.monotonic()
         then, before = self._seen.get(task_id, (now, count))
         self._seen[task_id] = (now, count)
         return max(0.0, (count - before) / (now - then)) if now > then else 0.0
+
+
+def _colored(state: State) -> Text:
+    from rich.text import Text
+
+    return Text(state.name, style=STATE_COLORS.get(state.name, ""))
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -23,12 +23,12 @@ from kconnect_workers.embedded_log import EmbeddedLog
 from kconnect_workers.herder.command_line import CommandLine, GivenConnector
 from kconnect_workers.log_lines import log_to_stderr
 from kconnect_workers.open_files import allow_many_files
-from kconnect_workers.progress import Progress
-from kconnect_workers.properties_file import read_properties_file
+from kconnect_workers.progress import Progress, totals
 from kconnect_workers.response_headers import header_rules
 from kconnect_workers.rest.sockets import bind
 from kconnect_workers.stores.stores import Stores
 from kconnect_workers.worker_config import StandaloneConfig
+from kconnect_workers.worker_file import read_worker_file
 
 if TYPE_CHECKING:
     from kconnect_workers.herder.herder import Herder
@@ -56,9 +56,11 @@ def run(config_file: Path, connector_files: Sequence[Path], *, show_progress: bo
     log_to_stderr()
     allow_many_files()
     try:
-        worker = StandaloneWorker(read_properties_file(config_file))
+        props = read_worker_file(config_file)
+        with _blaming(config_file):
+            worker = StandaloneWorker(props)
         given = [read_given(file) for file in connector_files]
-        asyncio.run(_serve(worker, given, show_progress=show_progress))
+        asyncio.run(_serve(worker, config_file, given, show_progress=show_progress))
     except ConnectError as e:
         print(f"kconnect standalone: {process_redactor.redact(str(e))}", file=sys.stderr)
         return _REFUSED
@@ -70,11 +72,18 @@ def read_given(file: Path) -> GivenConnector:
     from kconnect_workers.rest.bodies import create_connector
 
     definition = read_connector_file(file)
-    try:
+    with _blaming(file):
         wanted = create_connector(msgspec.json.encode(definition))
+    return GivenConnector(wanted.name.strip(), wanted.config, wanted.initial_state)
+
+
+@contextlib.contextmanager
+def _blaming(file: Path) -> Iterator[None]:
+    """A ConfigError of the block names the file."""
+    try:
+        yield
     except ConfigError as e:
         raise ConfigError(f"{file}: {e}") from e
-    return GivenConnector(wanted.name.strip(), wanted.config, wanted.initial_state)
 
 
 class StandaloneWorker:
@@ -94,9 +103,11 @@ class StandaloneWorker:
     def __init__(self, props: Mapping[str, str]) -> None:
         self._props = dict(props)
         self.config = StandaloneConfig.parse(_resolved(props))
+        self.config.check_clients()
         self.log: EmbeddedLog | None = None
         self._sockets: list[socket.socket] = []
         self._rest: RestServer | None = None
+        self.is_ready = False
         self._stops: list[Callable[[], Awaitable[None]]] = []
 
     async def start(self, given: Sequence[GivenConnector] = ()) -> None:
@@ -119,6 +130,7 @@ class StandaloneWorker:
         await self._start_herder(stores, given)
         self._start_rest(stores)
         self.herder.run_stored()
+        self.is_ready = True
 
     async def run(self, given: Sequence[GivenConnector]) -> None:
         """Store and run what the command line gives. ConfigError, naming the connector, for one that is refused."""
@@ -142,6 +154,11 @@ class StandaloneWorker:
             self.bootstrap_servers = ",".join(self.config.bootstrap_servers or ())
             offsets = self._offset_file()
             self.folder = offsets.with_name(f"{offsets.name}.worker")
+            if unused := sorted(self.config.originals_with_prefix("embedded.log.")):
+                _logger.warning(
+                    "%s: without effect beside bootstrap.servers; topics and offsets of the embedded log stay in it",
+                    ", ".join(f"embedded.log.{name}" for name in unused),
+                )
             return
         self._clamp_replication()
         data = Path(self.config.embedded_log_dir or default_data_dir() / "log").absolute()
@@ -251,7 +268,9 @@ class StandaloneWorker:
             self._props.update(dict.fromkeys(clamped, "1"))
 
 
-async def _serve(worker: StandaloneWorker, given: Sequence[GivenConnector], *, show_progress: bool) -> None:
+async def _serve(
+    worker: StandaloneWorker, config_file: Path, given: Sequence[GivenConnector], *, show_progress: bool
+) -> None:
     """Run `worker` until a signal says to end, or starting it fails."""
     ending = asyncio.Event()
 
@@ -265,24 +284,30 @@ async def _serve(worker: StandaloneWorker, given: Sequence[GivenConnector], *, s
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
     ended = asyncio.create_task(ending.wait())
-    running = asyncio.create_task(_run(worker, given, show_progress=show_progress))
+    running = asyncio.create_task(_run(worker, config_file, given, show_progress=show_progress))
     try:
         await asyncio.wait([running, ended], return_when=asyncio.FIRST_COMPLETED)
         if running.done():
             await running
+        _logger.info("stopping: tasks are given %g s", worker.config.task_shutdown_graceful_timeout_ms / 1000)
     finally:
         for task in (running, ended):
             task.cancel()
         await asyncio.gather(running, ended, return_exceptions=True)
+        tasks = worker.environment.tasks() if worker.is_ready else {}
         await worker.stop()
+    print("\n".join([*totals(tasks), "stopped"]), flush=True)
 
 
-async def _run(worker: StandaloneWorker, given: Sequence[GivenConnector], *, show_progress: bool) -> None:
+async def _run(
+    worker: StandaloneWorker, config_file: Path, given: Sequence[GivenConnector], *, show_progress: bool
+) -> None:
     """Ends with the ConnectError that is in the way, or never."""
-    await worker.start(given)
+    with _blaming(config_file):
+        await worker.start(given)
     await worker.run(given)
     _announce(worker)
-    progress = Progress(worker.environment.tasks, worker.sink_groups.describe)
+    progress = Progress(worker.environment.tasks, worker.herder.states, worker.sink_groups.describe)
     async with progress if show_progress else contextlib.nullcontext():
         await asyncio.Event().wait()
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 from urllib.parse import urlsplit
 
 from kconnect import bounds
 from kconnect.config import HIGH, LOW, ConfigError, Range, Type, ValidList, key
 from kconnect.plugin import PluginKind
 from kconnect.plugins import Plugins
+from kconnect.policy import Client
 from kconnect.validators import CaseInsensitiveValidString, nearest
 from kconnect_workers import plugin_version
 from kconnect_workers.number_types import Long, Millis
@@ -263,6 +264,20 @@ class WorkerConfig(RestartConfig):
                     f"{info.name} is installed in version {info.version}", key=f"{name}.plugin.version", value=version
                 )
 
+    def check_clients(self) -> None:
+        """ConfigError for a setting of a Kafka client that the client does not take, by the key under which it is
+        given. Reads the key stores that they name."""
+        from kconnect.kafka import settings  # brings the client library along, which REST need not wait for
+
+        for client in get_args(Client):
+            props = self.client_props(client)
+            if props.keys() <= _CLIENT_KEYS:
+                continue
+            for error in settings.check(props, client):
+                prefixed = f"{client}.{error.key}"
+                key = prefixed if prefixed in self.originals else error.key
+                raise ConfigError(error.reason, key=key, value=error.value, suggestion=error.suggestion)
+
     def unknown_keys(self) -> list[str]:
         """One line for each given key that nobody reads, for the log: most are slips."""
         known = self.config_def.keys
@@ -287,7 +302,7 @@ class WorkerConfig(RestartConfig):
             bounds.PYTHON_KEY: ",".join(self.python_transform_allow),
         }
 
-    def client_props(self, client: Literal["producer", "consumer", "admin"]) -> dict[str, Any]:
+    def client_props(self, client: Client) -> dict[str, Any]:
         """The settings of a Kafka client, by Java's names: security and the like from the top level, and what is
         given under the client's prefix over it."""
         shared = {name: value for name, value in self.originals.items() if name in _CLIENT_KEYS or _is_security(name)}
@@ -340,5 +355,5 @@ class StandaloneConfig(WorkerConfig):
             raise ConfigError(
                 "is required with bootstrap.servers",
                 key="offset.storage.file.filename",
-                suggestion="name a file that the worker may write",
+                suggestion="name a file that the worker may write, such as connect.offsets",
             )

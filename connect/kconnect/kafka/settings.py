@@ -6,7 +6,6 @@ no counterpart, is an error: a setting that is silently without effect is worse 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
@@ -14,6 +13,7 @@ from kconnect.errors import ConfigError
 from kconnect.kafka.java_keys import ADMIN, COMMON, CONSUMER, PRODUCER
 from kconnect.kafka.librdkafka_keys import COMMON_KEYS, CONSUMER_KEYS, PRODUCER_KEYS
 from kconnect.kafka.rules import Rule
+from kconnect.validators import nearest
 
 ClientKind: TypeAlias = Literal["producer", "consumer", "admin"]
 
@@ -112,9 +112,8 @@ def _unknown(key: str, kind: ClientKind) -> ConfigError:
     owners = [other for other in JAVA_KEYS if key in JAVA_KEYS[other] or key in LIBRDKAFKA_KEYS[other]]
     if owners:
         return ConfigError(f"a setting of the {' and '.join(owners)}, not of the {kind}", key=key)
-    nearest = difflib.get_close_matches(key, [*JAVA_KEYS[kind], *LIBRDKAFKA_KEYS[kind]], n=3)
     return ConfigError(
         f"neither the Java {kind} nor librdkafka knows this setting",
         key=key,
-        suggestion=f"did you mean {' or '.join(nearest)}?" if nearest else None,
+        suggestion=nearest(key, [*JAVA_KEYS[kind], *LIBRDKAFKA_KEYS[kind]]),
     )

@@ -52,7 +52,8 @@ def consume(
 ) -> None:
     """Print the records of a topic as they come: values, a line each, or with -o json everything, a line each.
 
-    No group is joined and nothing is committed. No converter reads the records (Avro, say, stays as it is): bytes that are no text show as \\\\xNN.
+    No group is joined and nothing is committed. No converter reads the records (Avro, say, stays as it is): bytes that
+    are no text show as \\\\xNN.
 
     For example: kconnect consume orders --from-beginning -n 3 · kconnect consume orders --offset -1 -e -o json
     """

@@ -53,6 +53,8 @@ def dump(
                     _print_json(segment, batch, topic_of(segment), found)
                 else:
                     _print_text(batch, topic_of(segment), found or [])
+    except BrokenPipeError:
+        raise  # whoever reads what is printed has seen enough
     except (LogError, ProtocolError, OSError, ImportError) as error:
         raise ConnectError(str(error)) from error
     if damaged:

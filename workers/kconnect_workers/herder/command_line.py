@@ -65,17 +65,20 @@ class CommandLine:
     async def _run(self, herder: Herder, connector: GivenConnector) -> None:
         name = connector.name
         stored = name in herder.connectors()
-        if stored and dict(herder.config(name)) == {**connector.props, "name": name}:
-            _logger.info("%s goes on: the config that is given is the stored one", name)
-        elif stored:
+        if not stored:
+            await herder.create(name, connector.props, connector.initial_state)
+        elif dict(herder.config(name)) != {**connector.props, "name": name}:
             await herder.put_config(name, connector.props)
             _logger.info("%s is stored with the config that is given now", name)
-        else:
-            await herder.create(name, connector.props, connector.initial_state)
         if name in self._memory.off:
             self._memory.off.remove(name)
             if herder.target_state(name) is TargetState.STOPPED:
                 await herder.set_target_state(name, TargetState.STARTED)
+        state = herder.target_state(name)
+        if stored and state is TargetState.STARTED:
+            _logger.info("%s goes on from where it was", name)
+        elif stored:
+            _logger.warning("%s stays %s, as it was left; it goes on with: kconnect resume %s", name, state.value, name)
 
     def _read(self) -> _Memory:
         try:

@@ -117,6 +117,11 @@ class Herder:
             raise NotFoundError(f"No status found for connector {name}")
         return self._state_info(name, status, self._statuses.tasks(name))
 
+    def states(self) -> dict[str, State]:
+        """Of the connectors, by name, without their tasks."""
+        statuses = {name: self._statuses.connector(name) for name in self.connectors()}
+        return {name: State.UNASSIGNED if status is None else status.state for name, status in statuses.items()}
+
     def task_status(self, id: TaskId) -> TaskState:
         status = self._statuses.task(id)
         if status is None:
@@ -301,12 +306,12 @@ class Herder:
 
     async def _accept(self, props: Mapping[str, str]) -> None:
         infos = await self.validate(props)
-        errors = [error for _, value in infos.configs for error in _told(value)]
+        # Of two keys that exclude one another both say so, in the same words.
+        errors = dict.fromkeys(error for _, value in infos.configs for error in _told(value))
         if errors:
             listed = "\n".join(errors)
             raise ConfigError(
-                f"the configuration of {props['name'] or 'the connector'} has {len(errors)} error(s):\n{listed}\n"
-                "(PUT /connector-plugins/CLASS/config/validate shows them key by key)"
+                f"the configuration of {props['name'] or 'the connector'} has {len(errors)} error(s):\n{listed}"
             )
         if idle := idle_keys(props):
             _logger.warning("%s: %s: taken, and of no effect here", props["name"], ", ".join(idle))

@@ -8,6 +8,7 @@ import socket
 from kconnect.redaction import process_redactor
 from kconnect_workers.hosts.channel import encode_frame
 from kconnect_workers.hosts.messages import LogLine
+from kconnect_workers.log_lines import quieten_libraries
 
 _MAX_UNSENT_BYTES = 256 * 1024
 _MAX_LINE_CHARS = 16 * 1024
@@ -64,5 +65,6 @@ def log_to(sock: socket.socket, level: int = logging.INFO) -> LogChannelHandler:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    quieten_libraries()
     logging.captureWarnings(True)
     return handler

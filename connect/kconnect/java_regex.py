@@ -40,7 +40,8 @@ _SETS = {
 
 
 class JavaPattern:
-    """A compiled Java expression; `flags` are IGNORECASE, DOTALL, MULTILINE and VERBOSE of `re`.
+    """A compiled Java expression; `flags` are IGNORECASE, DOTALL, MULTILINE and VERBOSE of `re`, and UNICODE for
+    classes and cases of all letters.
 
     Raises ConfigError, saying why, for one that Java would refuse, or that uses what Python has not (sets within sets
     of characters, Unicode categories)."""
@@ -48,7 +49,7 @@ class JavaPattern:
     def __init__(self, regex: str, flags: re.RegexFlag = re.NOFLAG) -> None:
         try:
             translated = _Translation(regex, dot_all=bool(flags & re.DOTALL)).run()
-            self._compiled = re.compile(translated, re.ASCII | flags)
+            self._compiled = re.compile(translated, flags if flags & re.UNICODE else re.ASCII | flags)
         except (re.error, OverflowError) as e:
             raise ConfigError(f"is not a regular expression: {e}", value=regex) from e
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from kconnect.errors import ConfigError
@@ -65,3 +67,25 @@ def test_refuses_what_java_refuses_and_what_python_has_not(pattern: str) -> None
 def test_the_validator_names_the_key() -> None:
     with pytest.raises(ConfigError, match=r"topics\.regex='\['"):
         valid_regex("topics.regex", "[")
+
+
+@pytest.mark.parametrize(
+    ("flags", "pattern", "text", "replaced"),
+    [
+        (re.NOFLAG, "(.)_", "a_b_c", "<a><b>c"),
+        (re.NOFLAG, "a*", "baa", "<>b<aa><>"),
+        (re.IGNORECASE, "A(.)", "axAy", "<ax><Ay>"),
+        (re.DOTALL, "a.b", "a\nb", "<a\nb>"),
+        (re.VERBOSE, "a  b", "ab", "<ab>"),
+        (re.NOFLAG, r"\w", "é", "é"),
+        (re.UNICODE, r"\w", "é", "<é>"),
+    ],
+)
+def test_every_match_is_replaced(flags: re.RegexFlag, pattern: str, text: str, replaced: str) -> None:
+    group = "$1" if pattern == "(.)_" else "$0"
+    assert JavaPattern(pattern, flags).replace_all(text, f"<{group}>") == replaced
+
+
+def test_groups_of_the_first_match_are_found() -> None:
+    assert JavaPattern("(b)(x)?").search_groups("abc") == ("b", None)
+    assert JavaPattern("x").search_groups("abc") is None

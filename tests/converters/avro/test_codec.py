@@ -270,6 +270,35 @@ def test_a_field_without_a_default_that_records_lack_is_refused() -> None:
         compile_encoder(RECORD, avro, CONFIG)
 
 
+@pytest.mark.parametrize(
+    ("avro", "data"),
+    [
+        ('"string"', b"\x08ab"),
+        ('"string"', b"\x08"),
+        ('"string"', b"\x01"),
+        ('"bytes"', b"\x08ab"),
+        ('"double"', b"1234567"),
+        ('"float"', b""),
+        ('"long"', b"\x80"),
+        ('"int"', b"\x80\x80\x80\x80\x10"),
+        ('{"type": "int", "connect.type": "int8"}', b"\x80\x02"),
+        ('["null", "int"]', b"\x04\x02"),
+        ('["null", "int", "string"]', b"\x06"),
+        ('{"type": "enum", "name": "E", "symbols": ["A"]}', b"\x02"),
+        ('{"type": "fixed", "name": "F", "size": 4}', b"abc"),
+        ('{"type": "array", "items": "int"}', b"\x04\x02"),
+        ('{"type": "map", "values": "int"}', b"\x02\x04ab"),
+        ('{"type": "bytes", "logicalType": "decimal", "precision": 4}', b"\x00"),
+        ('{"type": "int", "logicalType": "time-millis"}', b"\x01"),
+        ('{"type": "record", "name": "R", "fields": [{"name": "s", "type": "string"}]}', b"\x08ab"),
+    ],
+)
+def test_data_that_its_schema_did_not_write_is_refused(avro: str, data: bytes) -> None:
+    parsed = parse_schema(avro)
+    with pytest.raises(DataError, match="no Avro of"):
+        compile_decoder(parsed, ConnectSchemas(CONFIG).schema(parsed))(data, 0)
+
+
 def test_a_block_that_claims_more_items_than_there_are_bytes_is_refused_at_once() -> None:
     avro = parse_schema('{"type": "array", "items": {"type": "record", "name": "Empty", "fields": []}}')
     decode = compile_decoder(avro, ConnectSchemas(CONFIG).schema(avro))

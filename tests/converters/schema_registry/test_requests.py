@@ -167,6 +167,7 @@ def test_what_is_not_compatible_is_told(stage: Stage) -> None:
         stage.client().register("s", '"int"')
 
 
+@pytest.mark.timeout(30)
 def test_a_registry_that_is_slow_is_not_waited_for_forever() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings = {"schema.registry.url": f"http://127.0.0.1:{silent.getsockname()[1]}", "max.retries": "0"}

@@ -64,7 +64,19 @@ def test_a_name_that_leads_to_nothing_is_told(path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["", "x", "$.", "$[", "$['a'", "$.a b", "$[?(@.a = 1)]", "$[?(@.a == x)]", "$[?(@..a == 1)]", "$[?(@.a =~ x)]"],
+    [
+        "",
+        "x",
+        "$.",
+        "$[",
+        "$['a'",
+        "$.a b",
+        "$[?(@.a = 1)]",
+        "$[?(@.a == x)]",
+        "$[?(@..a == 1)]",
+        "$[?(@.a =~ x)]",
+        "$[?" + "(" * 10_000,
+    ],
 )
 def test_what_is_no_path_is_refused(path: str) -> None:
     with pytest.raises(ConfigError, match="is not a JSON path"):

@@ -19,6 +19,14 @@ from kconnect.plugins import Plugins
         ("InsertFieldValue", "insert_field:InsertFieldValue"),
         ("kconnect_transforms.cast.CastValue", "cast:CastValue"),
         ("RegexRouter", "regex_router:RegexRouter"),
+        ("io.aiven.kafka.connect.transforms.ExtractTopic$Key", "aiven.extract_topic:ExtractTopicKey"),
+        ("io.confluent.connect.transforms.ExtractTopic$Key", "confluent.extract_topic:ExtractTopicKey"),
+        (
+            "io.aiven.kafka.connect.transforms.ExtractTopicFromValueSchema",
+            "aiven.extract_topic_from_schema_name:ExtractTopicFromSchemaNameValue",
+        ),
+        ("io.debezium.transforms.outbox.EventRouter", "debezium.event_router:EventRouter"),
+        ("ExtractNewRecordState", "debezium.extract_new_record_state:ExtractNewRecordState"),
     ],
 )
 def test_transforms_are_found_by_name(plugins: Plugins, name: str, target: str) -> None:

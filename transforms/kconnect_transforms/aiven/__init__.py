@@ -7,8 +7,8 @@ from kconnect.plugin import Plugin
 _JAVA = "io.aiven.kafka.connect.transforms."
 
 
-def _one(module: str, name: str, java: str) -> Plugin:
-    return Plugin(f"kconnect_transforms.aiven.{module}:{name}", java=_JAVA + java)
+def _one(module: str, name: str, *java: str) -> Plugin:
+    return Plugin(f"kconnect_transforms.aiven.{module}:{name}", java=tuple(_JAVA + each for each in java))
 
 
 def _two(module: str, name: str) -> list[Plugin]:
@@ -18,7 +18,12 @@ def _two(module: str, name: str) -> list[Plugin]:
 PLUGINS = [
     *_two("extract_timestamp", "ExtractTimestamp"),
     *_two("extract_topic", "ExtractTopic"),
-    _one("extract_topic_from_schema_name", "ExtractTopicFromSchemaNameValue", "ExtractTopicFromSchemaName$Value"),
+    _one(
+        "extract_topic_from_schema_name",
+        "ExtractTopicFromSchemaNameValue",
+        "ExtractTopicFromSchemaName$Value",
+        "ExtractTopicFromValueSchema",  # its older name
+    ),
     *_two("filter_by_field_value", "FilterByFieldValue"),
     *_two("hash", "Hash"),
     _one("key_to_value", "KeyToValue", "KeyToValue"),

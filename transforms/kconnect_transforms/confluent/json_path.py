@@ -28,9 +28,12 @@ class JsonPath:
 
     def __init__(self, text: str) -> None:
         reader = _Reader(text)
-        reader.expect("$")
-        self._steps = reader.steps()
-        reader.expect_end()
+        try:
+            reader.expect("$")
+            self._steps = reader.steps()
+            reader.expect_end()
+        except RecursionError:
+            raise ConfigError("is not a JSON path: its conditions are nested too deep") from None
 
     def find(self, root: Any) -> list[Any]:
         """What the path leads to. Raises MissingError where a single name or index leads to nothing or to null."""

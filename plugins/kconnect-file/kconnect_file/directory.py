@@ -17,16 +17,21 @@ from typing import Annotated, Any, BinaryIO, Literal
 
 from kconnect.bounds import allow_path, allowed_pattern
 from kconnect.config import HIGH, LOW, MEDIUM, Config, NonEmptyString, Range, key
-from kconnect.errors import ConfigError, ConnectError
+from kconnect.errors import ConfigError, ConnectError, DataError
 from kconnect.record import SourceOffset, SourceRecord
 from kconnect.source import SourceConnector, SourcePartitionKey, SourceTask
 from kconnect_file.formats import CsvRows, JsonLines, RowFormat
-from kconnect_file.lines import LineReader, check_not_cut
+from kconnect_file.lines import LineNumbers, LineReader, check_not_cut
 
 PATH = "path"
 POSITION = "position"
 
 MAX_OPEN_FILES = 64
+
+_REMEDIES = (
+    "Mend it, set errors.tolerance=all to pass over such rows, or move the position of this file past it by altering "
+    "the connector's offsets."
+)
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +109,7 @@ class DirectorySourceTask(SourceTask[DirectorySourceConfig]):
     def start(self, config: DirectorySourceConfig) -> None:
         self._config = config
         self._stopping = threading.Event()
+        self._tolerant = self.context.configs.get("errors.tolerance", "").lower() == "all"
         self._files: dict[str, _File] = {}
         self._open: deque[_File] = deque()
         self._refused: set[str] = set()
@@ -159,8 +165,11 @@ class DirectorySourceTask(SourceTask[DirectorySourceConfig]):
         except OSError as error:
             raise ConnectError(f"{path} cannot be read: {error.strerror}") from error
         lines = LineReader(file.stream, name=path)
+        numbers = LineNumbers(file.stream)
         csv = self._config.format == "csv"
-        file.rows = CsvRows(path, lines, self._config.csv_delimiter) if csv else JsonLines(path, lines)
+        file.rows = (
+            CsvRows(path, lines, numbers, self._config.csv_delimiter) if csv else JsonLines(path, lines, numbers)
+        )
         self._open.append(file)
         file.rows.begin_at(file.stream, file.position)
         return True
@@ -186,7 +195,7 @@ class DirectorySourceTask(SourceTask[DirectorySourceConfig]):
         assert file.rows is not None
         assert file.stream is not None
         size = os.fstat(file.stream.fileno()).st_size  # before reading: what comes later is looked at again
-        values, positions = file.rows.read(self._config.batch_size)
+        values, positions = self._readable(file.path, file.rows)
         if not values:
             file.drained_size = size
             return []
@@ -197,6 +206,22 @@ class DirectorySourceTask(SourceTask[DirectorySourceConfig]):
             SourceRecord(partition, {POSITION: position}, topic, None, None, None, schema, value, now)
             for value, position in zip(values, positions, strict=True)
         ]
+
+    def _readable(self, path: str, rows: RowFormat) -> tuple[list[Any], list[int]]:
+        """What `rows` gives next, behind bad rows if these are tolerated: they are told, for they go nowhere else."""
+        read: tuple[list[Any], list[int]] = [], []
+        first, count = None, 0
+        while not self._stopping.is_set():
+            try:
+                read = rows.read(self._config.batch_size)
+                break
+            except DataError as error:
+                if not self._tolerant:
+                    raise DataError(f"{error}. {_REMEDIES}") from error
+                first, count = first or error, count + 1
+        if first is not None:
+            log.warning("passed over %d rows of %s that cannot be read, the first: %s", count, path, first)
+        return read
 
 
 class DirectorySource(SourceConnector[DirectorySourceConfig]):

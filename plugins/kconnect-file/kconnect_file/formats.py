@@ -8,10 +8,10 @@ from typing import Any, BinaryIO, Protocol
 
 import msgspec
 
-from kconnect.errors import ConnectError
+from kconnect.errors import ConnectError, DataError
 from kconnect.schema import OPTIONAL_STRING_SCHEMA, Schema
 from kconnect.schema_builder import SchemaBuilder
-from kconnect_file.lines import LineReader
+from kconnect_file.lines import LineNumbers, LineReader
 
 
 class RowFormat(Protocol):
@@ -24,8 +24,9 @@ class RowFormat(Protocol):
         ...
 
     def read(self, limit: int) -> tuple[list[Any], list[int]]:
-        """At most `limit` rows and the byte position after each; none at the end of what is written so far.
-        Raises ConnectError that names the file and the byte for a row that cannot be read."""
+        """At most `limit` rows and the byte position after each; none at the end of what is written so far. Raises
+        DataError that names file, line and byte for a row that cannot be read, once the rows before it are given; the
+        next call goes on behind it."""
         ...
 
 
@@ -34,38 +35,45 @@ class JsonLines:
 
     schema: Schema | None = None
 
-    def __init__(self, path: str, lines: LineReader) -> None:
+    def __init__(self, path: str, lines: LineReader, numbers: LineNumbers) -> None:
         self._path = path
         self._lines = lines
+        self._numbers = numbers
         self._decode = msgspec.json.Decoder().decode
+        self._pending: Iterator[tuple[str, int]] = iter(())
+        self._begin = 0
+        """Where the next of the pending lines begins."""
+        self._bad = _BadRow()
 
     def begin_at(self, stream: BinaryIO, position: int) -> None:
         stream.seek(position)
-        self._lines.position = position
+        self._lines.position = self._begin = position
 
     def read(self, limit: int) -> tuple[list[Any], list[int]]:
+        self._bad.tell()
         values: list[Any] = []
         ends: list[int] = []
-        begin = self._lines.position
-        while not values:
-            texts, positions = self._lines.read(limit)
-            if not texts:
-                break
-            for text, end in zip(texts, positions, strict=True):
+        while True:
+            begin = self._begin
+            for text, end in self._pending:
                 if text and not text.isspace():
-                    values.append(self._value(text, begin))
+                    try:
+                        values.append(self._decode(text))
+                    except msgspec.DecodeError as error:
+                        self._begin = end
+                        self._bad.error = _unreadable(self._path, self._numbers, begin, f"is not JSON: {error}")
+                        if not values:
+                            self._bad.tell()
+                        return values, ends
                     ends.append(end)
                 begin = end
-        return values, ends
-
-    def _value(self, text: str, begin: int) -> Any:
-        try:
-            return self._decode(text)
-        except msgspec.DecodeError as error:
-            raise ConnectError(
-                f"{self._path}: the line at byte {begin} is not JSON: {error}. Mend the line, or move the position of "
-                "this file past it by altering the connector's offsets."
-            ) from error
+            self._begin = begin
+            if values:
+                return values, ends
+            texts, positions = self._lines.read(limit)
+            if not texts:
+                return values, ends
+            self._pending = zip(texts, positions, strict=True)
 
 
 class CsvRows:
@@ -73,12 +81,14 @@ class CsvRows:
 
     schema: Schema | None = None
 
-    def __init__(self, path: str, lines: LineReader, delimiter: str) -> None:
+    def __init__(self, path: str, lines: LineReader, numbers: LineNumbers, delimiter: str) -> None:
         self._path = path
         self._lines = lines
+        self._numbers = numbers
         self._delimiter = delimiter
         self._columns: list[str] = []
         self._feed = _Feed(lines)
+        self._bad = _BadRow()
 
     def begin_at(self, stream: BinaryIO, position: int) -> None:
         header = stream.readline()
@@ -91,6 +101,7 @@ class CsvRows:
         self._lines.position = self._feed.position = begin
 
     def read(self, limit: int) -> tuple[list[Any], list[int]]:
+        self._bad.tell()
         if not self._columns:
             texts, _ = self._lines.read(1)
             if not texts:
@@ -105,16 +116,22 @@ class CsvRows:
             begin = feed.begin_row()
             try:
                 row = next(rows, None)
+                if row is None:
+                    break
+                if row:
+                    values.append(self._struct(row, begin))
+                    ends.append(feed.position)
             except csv.Error as error:
                 if feed.at_end:  # a quoted field whose end is not written yet
                     feed.unread_row()
                     break
-                raise ConnectError(f"{self._path}: the row at byte {begin} is not CSV: {error}") from error
-            if row is None:
+                self._bad.error = _unreadable(self._path, self._numbers, begin, f"is not CSV: {error}")
                 break
-            if row:
-                values.append(self._struct(row, begin))
-                ends.append(feed.position)
+            except DataError as error:
+                self._bad.error = error
+                break
+        if not values:
+            self._bad.tell()
         return values, ends
 
     def _take_header(self, line: str) -> None:
@@ -131,10 +148,26 @@ class CsvRows:
 
     def _struct(self, row: list[str], begin: int) -> dict[str, str]:
         if len(row) != len(self._columns):
-            raise ConnectError(
-                f"{self._path}: the row at byte {begin} has {len(row)} columns, the header has {len(self._columns)}"
-            )
+            problem = f"has {len(row)} columns, the header has {len(self._columns)}"
+            raise _unreadable(self._path, self._numbers, begin, problem)
         return dict(zip(self._columns, row, strict=True))
+
+
+class _BadRow:
+    """The error of a row that cannot be read, kept until the rows before it are given."""
+
+    error: DataError | None = None
+
+    def tell(self) -> None:
+        """Raises it, once."""
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
+
+
+def _unreadable(path: str, numbers: LineNumbers, begin: int, problem: str) -> DataError:
+    """Of the row that begins at that byte."""
+    return DataError(f"{path}: line {numbers.at(begin)} (byte {begin}) {problem}")
 
 
 class _Feed(Iterator[str]):

@@ -88,6 +88,26 @@ class LineReader:
         self._stream.close()
 
 
+class LineNumbers:
+    """Which line of a regular file begins at a byte; the first is 1. Counts on from where it was asked last, and leaves
+    the stream's own position alone."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._position = 0
+        self._number = 1
+
+    def at(self, position: int) -> int:
+        """Not to be asked for a byte before the last one."""
+        while self._position < position:
+            chunk = os.pread(self._stream.fileno(), min(CHUNK_BYTES, position - self._position), self._position)
+            if not chunk:
+                break
+            self._position += len(chunk)
+            self._number += chunk.count(b"\n")
+        return self._number
+
+
 def check_not_cut(name: str, size: int, position: int) -> None:
     """Raises ConnectError for a file of fewer bytes than were read of it."""
     if size < position:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kconnect.errors import ConnectError
+from kconnect.errors import ConnectError, DataError
 from kconnect.testing.conformance import SourceConformance, validation_errors
 from kconnect.testing.sources import SourceTaskHarness
 from kconnect_file.directory import DirectorySource
@@ -112,19 +113,65 @@ def test_tasks_share_the_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("format", "content", "complaint"),
     [
-        ("jsonl", '{"n": 1}\n{"n": \n', r"in\.txt: the line at byte 9 is not JSON"),
-        ("csv", "id,note\n1,x\n2\n", r"in\.txt: the row at byte 12 has 1 columns, the header has 2"),
-        ("csv", 'id,note\n1,"x"y\n2,z\n', r"in\.txt: the row at byte 8 is not CSV"),
+        ("jsonl", '{"n": 1}\n{"n": \n', r"in\.txt: line 2 \(byte 9\) is not JSON.*errors\.tolerance=all"),
+        ("csv", "id,note\n1,x\n2\n", r"in\.txt: line 3 \(byte 12\) has 1 columns, the header has 2"),
+        ("csv", 'id,note\n1,"x"y\n2,z\n', r"in\.txt: line 2 \(byte 8\) is not CSV"),
         ("csv", "id,id\n1,2\n", r"in\.txt: the header names the column id twice"),
         ("csv", "id,\n1,2\n", r"in\.txt: the header has a column without a name"),
     ],
 )
-def test_what_cannot_be_read_is_named_by_file_and_byte(
+def test_what_cannot_be_read_is_named_by_file_and_line(
     tmp_path: Path, format: str, content: str, complaint: str
 ) -> None:
     (tmp_path / "in.txt").write_text(content)
     with run(tmp_path, "*.txt", format=format) as harness, pytest.raises(ConnectError, match=complaint):
         harness.poll_until(3)
+
+
+BAD_ROWS = [
+    ("csv", 'id,note\n1,"two\nlines"\n2\n3,x\n4,"x"y\n5\n6,"z"\n7\n', ["1", "3", "6"], "line 4 (byte 22)"),
+    ("jsonl", '{"id": "1"}\n{"id": \n\n{"id": "3"}\nno\nno\n{"id": "6"}\n[', ["1", "3", "6"], "line 2 (byte 12)"),
+]
+
+
+@pytest.mark.parametrize(("format", "content", "good", "first_bad"), BAD_ROWS)
+def test_bad_rows_are_passed_over_and_told_where_errors_are_tolerated(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, format: str, content: str, good: list[str], first_bad: str
+) -> None:
+    (tmp_path / "in.txt").write_text(content)
+    with run(tmp_path, "*.txt", format=format, errors_tolerance="all") as harness:
+        records = harness.poll_until(len(good))
+        harness.poll()
+    assert [record.value["id"] for record in records] == good
+    assert first_bad in caplog.text
+    told = [record.args for record in caplog.records if "passed over" in record.msg]
+    assert sum(args[0] for args in told if isinstance(args, tuple) and isinstance(args[0], int)) >= 3
+
+
+@pytest.mark.parametrize(("format", "content", "good", "first_bad"), BAD_ROWS)
+def test_the_rows_before_a_bad_one_are_handed_over(
+    tmp_path: Path, format: str, content: str, good: list[str], first_bad: str
+) -> None:
+    (tmp_path / "in.txt").write_text(content)
+    with run(tmp_path, "*.txt", format=format) as harness:
+        assert values(harness, 1)[0]["id"] == good[0]
+        with pytest.raises(DataError, match=re.escape(first_bad)):
+            harness.poll()
+
+
+def test_a_line_is_counted_from_the_start_of_a_file_that_is_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,note\n1,x\n2,y\n")
+    with run(tmp_path) as first:
+        first.poll_until(2)
+        first.commit()
+    with path.open("a") as file:
+        file.write("3\n")
+    with (
+        SourceTaskHarness(DirectorySource, first.connector.props, offsets=first.offsets) as second,
+        pytest.raises(DataError, match=r"line 4 \(byte 16\)"),
+    ):
+        second.poll()
 
 
 def test_a_file_shorter_than_what_was_read_is_refused(tmp_path: Path) -> None:

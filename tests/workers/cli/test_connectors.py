@@ -49,7 +49,7 @@ def test_a_connector_is_created_looked_at_changed_and_deleted(kconnect: Run, wor
 def test_a_connector_that_has_reported_nothing_yet_hides_no_other(kconnect: Run, worker: RunningWorker, tmp_path: Path):
     config = {
         "connector.class": "SqlSource",
-        "connection.url": f"jdbc:sqlite:{tmp_path}/absent.db",
+        "connection.url": "jdbc:postgresql://127.0.0.1:1/absent",
         "connection.attempts": "3",
         "mode": "bulk",
         "topic.prefix": "t",

@@ -23,7 +23,8 @@ setup: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt $(PLUGINS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'Python 3.11 or newer is needed: make setup PYTHON=/path/to/python3.11'; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/python || { echo 'Setting up $(VENV), once: half a minute or so …'; $(PYTHON) -m venv $(VENV); }
+	@echo 'Installing what pyproject.toml and constraints.txt name …'
 	@# With the build backend at hand first, one command resolves and installs everything in seconds.
 	$(BIN)/python -m pip install --quiet -c constraints.txt hatchling editables
 	$(BIN)/python -m pip install --quiet --no-build-isolation -c constraints.txt \

@@ -80,7 +80,7 @@ def test_the_first_pipeline_flows(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_lamp_that_is_installed_is_found_and_lit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (_, module), (_, pyproject) = examples("A connector of your own")
+    (_, module), (_, pyproject), (_, connector) = examples("A connector of your own")
     package, site = tmp_path / "package", tmp_path / "site"
     package.mkdir()
     (package / "lamp.py").write_text(module)
@@ -93,13 +93,9 @@ def test_a_lamp_that_is_installed_is_found_and_lit(tmp_path: Path, monkeypatch: 
     keys = json.loads(shell(tmp_path, "kconnect plugins LampSink --output json").stdout)
     assert [key["name"] for key in keys] == ["url"]
     with lamp() as (url, received):
-        config = {"connector.class": "LampSink", "topics": "switches", "url": url}
-        props = {
-            "value.converter": "org.apache.kafka.connect.json.JsonConverter",
-            "value.converter.schemas.enable": "false",
-            "embedded.log.listeners": f"PLAINTEXT://127.0.0.1:{free_ports(1)[0]}",
-        }
-        connectors = [{"name": "lamp", "config": config}]
+        props = {"embedded.log.listeners": f"PLAINTEXT://127.0.0.1:{free_ports(1)[0]}"}
+        assert connector.count("http://lamp.local/") == 1
+        connectors = [json.loads(connector.replace("http://lamp.local/", url))]
         with running_worker(tmp_path / "worker", props, connectors) as worker:
             log = Kafka(props["embedded.log.listeners"].removeprefix("PLAINTEXT://"))
             log.produce("switches", [b'{"on": true}', b'{"on": false}'])

@@ -71,7 +71,10 @@ class Bounds:
         )
 
     def allow_path(self, key: str, path: str | os.PathLike[str]) -> Path:
-        resolved = Path(path).resolve()
+        try:
+            resolved = Path(path).resolve()
+        except (ValueError, RuntimeError) as e:  # a NUL or half a surrogate; links in a circle
+            raise ConfigError(f"is not a path: {e}", key=key, value=repr(path)) from None
         if self.folders is not None and not any(resolved.is_relative_to(folder) for folder in self.folders):
             link = "" if resolved == Path(path).absolute() else f", which is {resolved},"
             raise ConfigError(

@@ -110,3 +110,9 @@ def test_python_runs_only_where_it_is_allowed(allowed: str, module: bool, expres
         else:
             with pytest.raises(ConfigError, match=r"python\.transform\.allow"):
                 ask()
+
+
+@pytest.mark.parametrize("path", ["a\0b", "half of a \ud800 character"])
+def test_what_is_no_path_is_the_users_mistake(path: str) -> None:
+    with pytest.raises(ConfigError, match=r"file.*is not a path"):
+        Bounds().allow_path("file", path)

@@ -11,8 +11,8 @@ from kconnect.errors import ConfigError
 
 
 def decode_json(text: bytes, type_: Any) -> Any:
-    """`text` as `type_`. ConfigError with line and column for what is not JSON; msgspec.ValidationError for JSON that
-    is of another type."""
+    """`text` as `type_`. ConfigError for what is not JSON, with line and column, or nested too deeply;
+    msgspec.ValidationError for JSON that is of another type."""
     try:
         text.decode()  # strings inside msgspec.Raw are not checked otherwise
         return msgspec.json.decode(text, type=type_)
@@ -20,6 +20,8 @@ def decode_json(text: bytes, type_: Any) -> Any:
         raise _malformed(text, e.start, "this is not UTF-8") from e
     except msgspec.ValidationError:
         raise
+    except RecursionError:
+        raise ConfigError("the JSON is nested too deeply") from None
     except msgspec.DecodeError as e:
         found = re.search(r"(?:JSON is malformed: )?(.*) \(byte (\d+)\)", str(e))
         position, reason = (int(found[2]), found[1]) if found else (len(text), "it ends too early")

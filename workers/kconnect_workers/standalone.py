@@ -102,7 +102,7 @@ class StandaloneWorker:
 
     def __init__(self, props: Mapping[str, str]) -> None:
         self._props = dict(props)
-        self.config = StandaloneConfig.parse(_resolved(props))
+        self.config = StandaloneConfig.parse(_resolved(props, props))
         self.config.check_clients()
         self.log: EmbeddedLog | None = None
         self._sockets: list[socket.socket] = []
@@ -151,6 +151,8 @@ class StandaloneWorker:
 
     async def _start_log(self) -> None:
         if not self.config.is_embedded:
+            from kconnect_workers.outside_kafka import cluster_id
+
             self.bootstrap_servers = ",".join(self.config.bootstrap_servers or ())
             offsets = self._offset_file()
             self.folder = offsets.with_name(f"{offsets.name}.worker")
@@ -159,6 +161,7 @@ class StandaloneWorker:
                     "%s: without effect beside bootstrap.servers; topics and offsets of the embedded log stay in it",
                     ", ".join(f"embedded.log.{name}" for name in unused),
                 )
+            self._cluster_id = await asyncio.to_thread(cluster_id, self._client_props("admin"))
             return
         self._clamp_replication()
         data = Path(self.config.embedded_log_dir or default_data_dir() / "log").absolute()
@@ -170,7 +173,7 @@ class StandaloneWorker:
         )
         self._stops.append(self.log.stop)
         await self.log.start()
-        self.bootstrap_servers = self.log.bootstrap_servers
+        self.bootstrap_servers, self._cluster_id = self.log.bootstrap_servers, self.log.cluster_id
         self.folder = data / "worker"  # only now: the log takes no folder that holds something else
 
     def _client_props(self, client: Literal["consumer", "admin"]) -> dict[str, str]:
@@ -217,12 +220,20 @@ class StandaloneWorker:
 
     async def _evict_members(self) -> None:
         """The members that a killed worker left in the groups of its sinks: nobody else is in them."""
-        from kconnect_workers.stores.sink_groups import SinkGroups, group_of
+        from kconnect_workers.stores.sink_groups import SinkGroups
 
-        self.sink_groups = SinkGroups(self._client_props("admin"))
+        self.sink_groups = SinkGroups(self._client_props("admin"), lambda props: _resolved(props, self._props))
         configs = {name: self.herder.config(name) for name in self.herder.connectors()}
-        groups = [group_of(name, config) for name, config in configs.items() if config.keys() & _SINK_KEYS]
-        await asyncio.gather(*(self.sink_groups.evict(group) for group in groups))
+        sinks = {name: config for name, config in configs.items() if config.keys() & _SINK_KEYS}
+        await asyncio.gather(*(self._evict_members_of(name, config) for name, config in sinks.items()))
+
+    async def _evict_members_of(self, name: str, config: Mapping[str, str]) -> None:
+        try:
+            group = await self.sink_groups.group_of(name, config)
+        except ConfigError as e:  # which its tasks will meet too
+            _logger.warning("%s: its consumer group is not known: %s", name, e)
+        else:
+            await self.sink_groups.evict(group)
 
     def _start_rest(self, stores: Stores) -> None:
         from kconnect_workers.herder.offset_admin import OffsetAdmin
@@ -236,7 +247,7 @@ class StandaloneWorker:
             self.environment,
             offsets=OffsetAdmin(self.herder, self.environment, stores.offsets, self.sink_groups),
             admin_token=AdminToken(Path(self.config.rest_admin_token_file or self.folder / "admin.token")),
-            cluster_id=None if self.log is None else self.log.cluster_id,
+            cluster_id=self._cluster_id,
             hosts=[*self.config.rest_allowed_hosts, *(listener.host for listener in self.config.rest_listeners())],
             allowed_origin=self.config.access_control_allow_origin,
             allowed_methods=self.config.access_control_allow_methods,
@@ -324,14 +335,14 @@ def _announce(worker: StandaloneWorker) -> None:
     print("\n       ".join(lines), flush=True)
 
 
-def _resolved(props: Mapping[str, str]) -> Mapping[str, str]:
-    """`props` with the variables of config providers replaced, for the worker's own use."""
-    if "config.providers" not in props:
+def _resolved(props: Mapping[str, str], worker_props: Mapping[str, str]) -> Mapping[str, str]:
+    """`props` with the variables of the worker's config providers replaced, for the worker's own use."""
+    if "config.providers" not in worker_props:
         return props
     from kconnect.plugins import Plugins
     from kconnect.providers import ConfigTransformer
 
-    transformer = ConfigTransformer.from_props(props, Plugins.discover())
+    transformer = ConfigTransformer.from_props(worker_props, Plugins.discover())
     try:
         return transformer.transform(props).props
     finally:

@@ -11,7 +11,7 @@ from kconnect_workers.herder.entities import ConnectorOffset, ConnectorOffsets
 from kconnect_workers.herder.herder import Herder
 from kconnect_workers.herder.runner import ConnectorRunner
 from kconnect_workers.stores.offset_store import OffsetStore
-from kconnect_workers.stores.sink_groups import SinkGroups, group_of
+from kconnect_workers.stores.sink_groups import SinkGroups
 
 _TOPIC, _PARTITION, _OFFSET = "kafka_topic", "kafka_partition", "kafka_offset"
 
@@ -29,7 +29,7 @@ class OffsetAdmin:
     async def offsets(self, name: str) -> ConnectorOffsets:
         config = self._herder.config(name)
         if self._herder.type_of(name) == "sink":
-            committed = await self._groups.offsets(group_of(name, config))
+            committed = await self._groups.offsets(await self._groups.group_of(name, config))
             return ConnectorOffsets([_sink_offset(*item) for item in committed.items()])
         return ConnectorOffsets([ConnectorOffset(*item) for item in await self._offsets.offsets(name)])
 
@@ -58,7 +58,7 @@ class OffsetAdmin:
         except ConnectError as e:
             raise ConfigError(f"{name} refuses these offsets: {e}") from e
         if is_sink:
-            await self._groups.alter(group_of(name, config), sink_offsets)
+            await self._groups.alter(await self._groups.group_of(name, config), sink_offsets)
         else:
             await self._offsets.alter(name, asked)
         return checked

@@ -200,8 +200,8 @@ class ConnectorSupervisor:
         return True
 
     async def _task_configs(self) -> list[dict[str, str]]:
-        """What the connector answers; a plugin may take its time for that. _OutdatedError when the connector that was asked
-        is not wanted any more."""
+        """What the connector answers; a plugin may take its time for that. _OutdatedError when the connector that was
+        asked is not wanted any more."""
         if self._is_outdated():
             raise _OutdatedError
         self._asking = asyncio.create_task(self._environment.task_configs(self._name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException
@@ -24,17 +24,26 @@ _SECONDS = 30.0
 _NO_GROUP = (KafkaError.GROUP_ID_NOT_FOUND,)
 
 
-def group_of(connector: str, props: Mapping[str, str]) -> str:
-    """The group that a sink connector's tasks consume in."""
-    return props.get("consumer.override.group.id") or f"connect-{connector}"
+_GROUP = "consumer.override.group.id"
 
 
 class SinkGroups:
-    """`client_props` are Java client settings. Methods raise ConnectError saying what the broker said."""
+    """`client_props` are Java client settings; `resolve` replaces the variables of config providers, in a thread, and
+    raises ConfigError where there is no such variable. Methods raise ConnectError saying what the broker said."""
 
-    def __init__(self, client_props: Mapping[str, str]) -> None:
+    def __init__(
+        self, client_props: Mapping[str, str], resolve: Callable[[Mapping[str, str]], Mapping[str, str]] = dict
+    ) -> None:
         self._props = dict(client_props)
+        self._resolve = resolve
         self._opened: AdminClient | None = None
+
+    async def group_of(self, connector: str, props: Mapping[str, str]) -> str:
+        """The group that a sink connector's tasks consume in. ConfigError when a variable in its name has no value."""
+        given = props.get(_GROUP)
+        if given and "${" in given:
+            given = (await asyncio.to_thread(self._resolve, {_GROUP: given}))[_GROUP]
+        return given or f"connect-{connector}"
 
     async def offsets(self, group: str) -> dict[TopicPartition, int]:
         """What the group has committed; nothing for a group that does not exist."""

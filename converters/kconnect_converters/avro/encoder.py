@@ -16,6 +16,16 @@ from kconnect_converters.avro.anything import is_anything
 from kconnect_converters.avro.anything_codec import write_anything
 from kconnect_converters.avro.config import AvroDataConfig
 from kconnect_converters.avro.defaults import default_bytes
+from kconnect_converters.avro.fitting import (
+    as_bytes,
+    as_float,
+    as_integer,
+    decimal_bytes,
+    decimal_unit,
+    misfit,
+    padded,
+    require_no_other,
+)
 from kconnect_converters.avro.from_avro import is_map_entry
 from kconnect_converters.avro.generated import GeneratedSource
 from kconnect_converters.avro.schema import UNSET, AvroField, AvroSchema
@@ -71,61 +81,6 @@ _FAULTS: Final = (
 
 def _reason(error: Exception) -> str:
     return f"{error} is none of its symbols" if isinstance(error, KeyError) else str(error)
-
-
-def as_integer(value: Any) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return int(value)
-    raise TypeError(f"{type(value).__name__} {value!r:.60} is no integer")
-
-
-def as_float(value: Any) -> float:
-    """Integers too: a Python driver gives 5 where a column of floats holds it."""
-    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-        return float(value)
-    raise TypeError(f"{type(value).__name__} {value!r:.60} is no number")
-
-
-def as_bytes(value: Any) -> bytes:
-    if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value)
-    raise TypeError(f"{type(value).__name__} {value!r:.60} is no bytes")
-
-
-def misfit(value: Any) -> Any:
-    raise TypeError(f"{type(value).__name__} {value!r:.60} does not fit")
-
-
-def require_no_other(value: Any, known: frozenset[str]) -> None:
-    """DataError for a struct with a field that its schema does not have. Absent fields are null."""
-    if not isinstance(value, dict):
-        misfit(value)
-    unknown = value.keys() - known
-    if unknown:
-        raise DataError(f"no field {', '.join(sorted(map(str, unknown)))} in the schema")
-
-
-def _unit(scale: int) -> Decimal:
-    return Decimal((0, (1,), -scale))
-
-
-def decimal_bytes(value: Decimal, unit: Decimal) -> bytes:
-    """As logical.unscaled_bytes, for a scale whose smallest decimal is `unit`; text is the quickest way to its digits,
-    where it has no exponent."""
-    if not value.same_quantum(unit):
-        raise DataError(f"decimal {value} does not have as many digits after the point as {unit}")
-    try:
-        unscaled = int(str(value).replace(".", ""))
-    except ValueError:
-        return logical.unscaled_bytes(value, -int(unit.as_tuple().exponent))
-    return unscaled.to_bytes((unscaled + (unscaled < 0)).bit_length() // 8 + 1, "big", signed=True)
-
-
-def padded(data: bytes, size: int) -> bytes:
-    """The same two's complement number in `size` bytes."""
-    if len(data) > size:
-        raise DataError(f"a decimal of {len(data)} bytes does not fit into {size}")
-    return (b"\xff" if data[0] > 0x7F else b"\x00") * (size - len(data)) + data
 
 
 _NAMES: Final = {
@@ -277,7 +232,7 @@ class _EncoderCompiler:
         y = source.name("y")
         if schema.name == DECIMAL_NAME:
             scale = logical.decimal_scale(schema)
-            made = f"decimal_bytes({x}, {source.constant(_unit(scale))}) if {x}.__class__ is Decimal else "
+            made = f"decimal_bytes({x}, {source.constant(decimal_unit(scale))}) if {x}.__class__ is Decimal else "
             source.line(f"{y} = {made}from_logical({source.constant(schema)}, {x})")
         else:
             source.line(f"{y} = {x} if {x}.__class__ is bytes else as_bytes({x})")

@@ -22,6 +22,8 @@ from kconnect_sql.table import Row, Table
 from kconnect_sql.url import DatabaseUrl
 
 WRITER = "kconnect sink"
+STAGED_MAX = 100
+TYPED_MAX = 1000
 PATIENCE_SECONDS = 120.0
 """Less than max.poll.interval.ms, after which others would write the same rows."""
 
@@ -118,6 +120,8 @@ class PostgresWriter:
         names = tuple(column.name for column in columns)
         staged = self._staged.get((table, names))
         if staged is None:
+            if len(self._staged) >= STAGED_MAX:
+                self._staged.clear()  # whose names are taken again
             staged = f"pg_temp.kconnect_{len(self._staged)}"
             listed = self.quote.list(list(names))
             self._execute(f"DROP TABLE IF EXISTS {staged}")
@@ -165,6 +169,8 @@ class PostgresWriter:
     def _column_types(self, table: Table) -> dict[str, int]:
         found = self._types.get(table)
         if found is None:
+            if len(self._types) >= TYPED_MAX:
+                self._types.clear()
             sql = (
                 "SELECT attname, atttypid FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0"
                 " AND NOT attisdropped"

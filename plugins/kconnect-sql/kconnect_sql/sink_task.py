@@ -20,6 +20,9 @@ from kconnect_sql.table import Table
 from kconnect_sql.table_form import TableForm
 from kconnect_sql.writer import Writer
 
+SHAPES_MAX = 1000
+"""Of which one is made anew in no time: records may bring ever new schemas."""
+
 ShapeKey = tuple[str, Schema | None, Schema | None, bool, bool]
 
 
@@ -101,6 +104,8 @@ class SqlSinkTask(SinkTask[SqlSinkConfig]):
         for key, run in _runs(records):
             shape = self._shapes.get(key)
             if shape is None:
+                if len(self._shapes) >= SHAPES_MAX:
+                    self._shapes.clear()
                 shape = self._shapes[key] = shape_of(self._config, run[0])
             table = self._table(key[0])
             deletes = key[3]

@@ -12,6 +12,8 @@ from kconnect_sql.shape import Shape, where
 from kconnect_sql.table import Table
 from kconnect_sql.writer import Writer
 
+FITTING_MAX = 1000
+
 log = logging.getLogger(__name__)
 
 
@@ -40,6 +42,8 @@ class TableForm:
             self._create(table, shape, records[0])
         else:
             self._evolve(table, shape, records[0], columns)
+        if len(self._fitting) >= FITTING_MAX:
+            self._fitting.clear()
         self._fitting.add(known)
 
     def _create(self, table: Table, shape: Shape, record: SinkRecord) -> None:

@@ -98,6 +98,21 @@ def test_upsert_keeps_the_last_of_each_key(database: Database) -> None:
     assert orders(database) == [(1, "c"), (2, "d"), (3, None)]
 
 
+def test_ever_new_schemas_are_not_all_remembered(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("sink_task.SHAPES_MAX", "table_form.FITTING_MAX", "postgres_writer.STAGED_MAX"):
+        monkeypatch.setattr(f"kconnect_sql.{name}", 3)
+    with sink(database, insert_mode="upsert", auto_evolve="true", **BY_VALUE) as run:
+        for number in range(8):
+            schema = struct(id=INT64_SCHEMA, **{f"f{number % 5}": OPTIONAL_STRING_SCHEMA})
+            run.put([run.record({"id": number, f"f{number % 5}": str(number)}, schema)])
+        assert len(run.task._shapes) <= 3
+        assert len(run.task._form._fitting) <= 3
+        if database.kind == "postgres":
+            assert len(run.task._writer._staged) <= 3
+    found = database.rows("SELECT id, f0, f1, f2, f3, f4 FROM orders ORDER BY id")
+    assert [(row[0], row[1 + row[0] % 5]) for row in found] == [(number, str(number)) for number in range(8)]
+
+
 def test_upsert_of_nothing_but_a_key(database: Database) -> None:
     with sink(database, insert_mode="upsert", **BY_VALUE) as run:
         for _ in range(2):

@@ -79,6 +79,9 @@ def test_what_a_pool_needs_is_named_when_it_is_missing(missing: str) -> None:
         ({"bootstrap.servers": "a:9092,a:9092"}, "names an item twice"),
         ({"response.http.headers.config": "add X-A: b, drop X-B"}, "has a rule that is none: drop X-B"),
         ({"reconnect.backoff.ms": "-1"}, "is too small"),
+        ({"offset.flush.interval.ms": "-1"}, "offset.flush.interval.ms=-1: is too small"),
+        ({"offset.flush.timeout.ms": "-1"}, "offset.flush.timeout.ms=-1: is too small"),
+        ({"task.shutdown.graceful.timeout.ms": "-5"}, "task.shutdown.graceful.timeout.ms=-5: is too small"),
     ],
 )
 def test_wrong_settings_are_refused(props: dict[str, str], message: str) -> None:

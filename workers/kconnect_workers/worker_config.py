@@ -13,7 +13,7 @@ from kconnect.plugins import Plugins
 from kconnect.policy import Client
 from kconnect.validators import CaseInsensitiveValidString, nearest
 from kconnect_workers import plugin_version
-from kconnect_workers.number_types import Long, Millis
+from kconnect_workers.number_types import Millis
 from kconnect_workers.response_headers import valid_header_rules
 from kconnect_workers.restart_config import RestartConfig
 
@@ -93,15 +93,15 @@ class WorkerConfig(RestartConfig):
         default=None, importance=LOW, doc="The version, or range of versions, of the header converter to use."
     )
 
-    task_shutdown_graceful_timeout_ms: Long = key(
+    task_shutdown_graceful_timeout_ms: Millis = key(
         default=5000,
         importance=LOW,
         doc="How long all tasks together may take to stop, in milliseconds; then they are killed.",
     )
-    offset_flush_interval_ms: Long = key(
+    offset_flush_interval_ms: Millis = key(
         default=60000, importance=LOW, doc="How often source tasks store their offsets, in milliseconds."
     )
-    offset_flush_timeout_ms: Long = key(
+    offset_flush_timeout_ms: Millis = key(
         default=5000,
         importance=LOW,
         doc="How long storing offsets may take, in milliseconds, before it is given up until next time.",

@@ -74,6 +74,7 @@ def serve(workbench: Any, tmp_path: Path) -> Callable[..., None]:
         ('{"config": {}, "name": ["c"]}', "name must be a string and is an array"),
         ('{"config": {"file": "\\ud800"}}', "line 1"),
         (b'{"config": {"file": "\xff"}}', "malformed"),
+        pytest.param('{"config": {"a": ' + "[" * 200_000 + "]" * 200_000 + "}}", "nested too deeply", id="nested"),
     ],
 )
 def test_a_bad_body_is_the_users_mistake_and_says_where(serve: Any, body: str | bytes, message: str) -> None:

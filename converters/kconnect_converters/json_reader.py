@@ -165,21 +165,20 @@ class JsonReader:
         return Any, finish
 
     def _struct_shape(self, schema: Schema) -> tuple[Any, Finish | None]:
-        shapes, finishes, may_lack = {}, [], []
+        shapes, finishes, may_lack = {}, [], False
         for field in schema.fields:
             shape, finish = self._shape(field.schema)
             if self._may_lack(field.schema):
                 shape = NotRequired[shape]
-                may_lack.append(field.name)
+                may_lack = True
             shapes[field.name] = shape
             if finish is not None:
                 finishes.append((field.name, finish))
-        size = len(shapes)
+        size, blank = len(shapes), dict.fromkeys(shapes)
 
         def finish_struct(value: dict[str, Any]) -> dict[str, Any]:
             if len(value) != size:
-                for name in may_lack:
-                    value.setdefault(name)
+                value = blank | value  # absent fields take their places in the schema's order
             for name, finish in finishes:
                 value[name] = finish(value[name])
             return value

@@ -274,6 +274,15 @@ def test_an_absent_optional_field_is_read_as_null() -> None:
     assert JsonReader().decoder(schema)(b'{"a":1,"unknown":2}') == {"a": 1, "b": None}
 
 
+def test_an_absent_field_is_read_into_its_place_in_the_schema() -> None:
+    schema = SchemaBuilder.struct().field("a", OPTIONAL_INT64_SCHEMA).field("b", INT32_SCHEMA).build()
+    outer = (
+        SchemaBuilder.struct().field("in", schema).field("day", OPTIONAL_DATE_SCHEMA).field("c", INT32_SCHEMA).build()
+    )
+    value = JsonReader().decoder(outer)(b'{"in":{"b":1},"c":2}')
+    assert json.dumps(value) == '{"in": {"a": null, "b": 1}, "day": null, "c": 2}'
+
+
 @pytest.mark.parametrize(("replace", "read"), [("true", 7), ("false", None)])
 def test_defaults_stand_in_for_null_unless_told_otherwise(replace: str, read: int | None) -> None:
     schema = Schema(Type.STRUCT, fields={"a": Schema(Type.INT32, optional=True, default=7)})

@@ -175,3 +175,12 @@ def test_a_bad_message_is_left_out_where_that_is_tolerated_and_named_where_not()
     assert found.offsets == {TopicPartition("orders", 0): 4}
     with pytest.raises(ConnectError, match="orders-0@2"):
         decoder(columnar=True, tolerate=False).decode(batch)
+
+
+def test_topics_that_come_and_go_are_not_all_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kconnect_workers.tasks.record_decoder.TOPICS_MAX", 3)
+    reads = decoder(columnar=False)
+    for number in range(8):
+        batch = reads.decode([Message(number, order(number), of=f"orders{number % 5}")])
+        assert [record.value["id"] for record in batch.records] == [number]
+        assert len(reads._deserializers) <= 3

@@ -16,6 +16,8 @@ from kconnect_workers.tasks.plugin_call import name_of
 
 T = TypeVar("T")
 
+TOPICS_MAX = 10_000
+
 
 class SinkChain(Protocol):
     """A sink connector's transforms; `failing` is the class in which the last `apply` failed."""
@@ -156,6 +158,8 @@ class RecordDecoder:
     def _deserializers_for(self, topic: str) -> tuple[Deserializer, Deserializer]:
         found = self._deserializers.get(topic)
         if found is None:
+            if len(self._deserializers) >= TOPICS_MAX:  # topics.regex may see topics come and go
+                self._deserializers.clear()
             found = self._deserializers[topic] = (
                 self._key_converter.deserializer(topic),
                 self._value_converter.deserializer(topic),

@@ -25,7 +25,10 @@ def compile_decoder(avro: AvroSchema, schema: Schema | None) -> Decode:
     """What reads the value that begins at a place of the data, as the Connect schema that was made from `avro` says.
 
     It raises DataError for data that was not written with `avro`; bytes after the value are let be, as in Java."""
-    return _DecoderCompiler().compile(avro, schema)
+    try:
+        return _DecoderCompiler().compile(avro, schema)
+    except RecursionError:
+        raise DataError(f"{avro!r} is nested too deeply") from None
 
 
 def _unreadable(avro: AvroSchema, data: bytes, error: Exception) -> DataError:

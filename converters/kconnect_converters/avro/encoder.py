@@ -58,7 +58,10 @@ def compile_encoder(
     field that only `schema` has among that unless `lossy`.
 
     What is returned raises DataError, naming the place, for a value that does not fit."""
-    return _EncoderCompiler(config, lossy).compile(schema, avro, prefix)
+    try:
+        return _EncoderCompiler(config, lossy).compile(schema, avro, prefix)
+    except RecursionError:
+        raise DataError(f"{schema!r} is nested too deeply for Avro") from None
 
 
 def _fault(schema: Schema | None, value: Any, error: Exception) -> DataError:

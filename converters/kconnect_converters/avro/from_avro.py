@@ -41,7 +41,10 @@ class ConnectSchemas:
         """The schema of data that was written with `avro`; None for data without one. `version` is the registry's,
         for schemas that carry none. DataError for what Connect cannot say: null alone, a record that contains
         itself."""
-        return None if is_anything(avro) else self._schema(avro, [], version=version)
+        try:
+            return None if is_anything(avro) else self._schema(avro, [], version=version)
+        except RecursionError:
+            raise DataError(f"{avro!r} is nested too deeply") from None
 
     def _schema(
         self,

@@ -30,7 +30,10 @@ _LOGICAL = {
 
 def avro_schema(schema: Schema | None, config: AvroDataConfig) -> AvroSchema:
     """The Avro schema for values of `schema`. DataError for what Avro cannot say."""
-    return ANYTHING_SCHEMA if schema is None else _Translation(config).schema(schema)
+    try:
+        return _Translation(config).schema(schema)
+    except RecursionError:
+        raise DataError(f"{schema!r} is nested too deeply for Avro") from None
 
 
 class _Translation:

@@ -130,7 +130,8 @@ def test_headers_find_their_type_again() -> None:
 def test_every_converter_is_registered_and_can_be_loaded() -> None:
     converters = kconnect_converters.register_converters()
     header_converters = kconnect_converters.register_header_converters()
-    assert all(plugin.java_names for plugin in converters + header_converters)
+    own = [plugin.target for plugin in converters + header_converters if not plugin.java_names]
+    assert own == ["kconnect_converters.avro:PlainAvroConverter"]
     for plugin in converters + header_converters:
         assert isinstance(load_class(plugin.target, "kconnect"), type)
 

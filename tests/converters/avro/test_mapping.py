@@ -83,7 +83,9 @@ def test_a_record_that_contains_itself_is_refused(text: str) -> None:
 
 def test_what_is_nested_deep_is_read_back_and_what_is_nested_too_deep_refused() -> None:
     deep = reduce(lambda inner, level: struct(f"N{level}", a=inner), range(60), INT32_SCHEMA)
-    value = reduce(lambda inner, _: {"a": inner}, range(60), 7)
+    value: Any = 7
+    for _ in range(60):
+        value = {"a": value}
     assert through_avro(deep, value) == (deep, value)
     too_deep = reduce(lambda inner, level: struct(f"N{level}", a=inner), range(1000), INT32_SCHEMA)
     with pytest.raises(DataError, match="too deep"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 import uuid
@@ -28,7 +29,7 @@ from kconnect.log.protocol.error_code import ErrorCode
 from kconnect.log.protocol.frame import RequestHeader, request_frame
 from kconnect.testing.broker import EmbeddedLog
 from kconnect.testing.deadline import Deadline
-from kconnect.testing.raw_client import RawClient
+from kconnect.testing.raw_client import RawClient, batch_of, fetch_request, produce_request, values_of
 from services.certificates import PASSWORD, Authority, Identity
 from services.processes import poll_until
 
@@ -459,6 +460,45 @@ def test_a_handshake_that_never_ends_holds_nobody_up(secured: EmbeddedLog, ways_
         for stranger in begun:
             stranger.close()
     assert "no TLS handshake in" in secured.stderr
+
+
+def frame_of(key: ApiKey, version: int, number: int, message: Any) -> bytes:
+    return b"".join(bytes(part) for part in request_frame(RequestHeader(key, version, number, "raw"), message))
+
+
+def test_nothing_stays_behind_in_a_tls_record(secured: EmbeddedLog, authority: Authority) -> None:
+    """The buffer of a connection ends within the last record of a request, and nothing comes after it."""
+    tls = ssl.create_default_context(cafile=str(authority.certificate))
+    topic = f"t-{uuid.uuid4().hex}"
+    with RawClient(secured.address_of("SSL"), tls) as client:
+        client.create_topic(topic)
+
+        def frame_with(size: int) -> bytes:
+            return frame_of(ApiKey.PRODUCE, 9, 1, produce_request(batch_of(bytes(size)), topic=topic))
+
+        wanted = (512 << 10) + 50  # the buffer has been doubled once, and is full 50 bytes before the end
+        frame = frame_with(2 * wanted - len(frame_with(wanted)))
+        assert len(frame) == wanted
+        client.send_bytes(frame[:100])  # as the buffer is a whole number of the largest records
+        client.send_bytes(frame[100:])
+        assert client.receive(ApiKey.PRODUCE, 9)[1].responses[0].partition_responses[0].error_code == 0
+
+
+def test_a_slow_reader_is_sent_what_was_meant_for_it(secured: EmbeddedLog, authority: Authority) -> None:
+    tls = ssl.create_default_context(cafile=str(authority.certificate))
+    topic, value = f"t-{uuid.uuid4().hex}", os.urandom(700_000)
+    with RawClient(secured.address_of("SSL"), tls) as client:
+        client.create_topic(topic)
+        client.produce(batch_of(value), topic=topic)
+        asked = 60
+        for number in range(asked):  # much more than the sockets' buffers hold; small answers between the large ones
+            client.send_bytes(frame_of(ApiKey.METADATA, 9, 2 * number, requests.Metadata(topics=[])))
+            client.send_bytes(frame_of(ApiKey.FETCH, 11, 2 * number + 1, fetch_request(0, topic=topic)))
+        for number in range(asked):
+            assert client.receive(ApiKey.METADATA, 9)[0] == 2 * number
+            correlation_id, answer = client.receive(ApiKey.FETCH, 11)
+            assert correlation_id == 2 * number + 1
+            assert values_of(answer.responses[0].partitions[0]) == [value]
 
 
 def test_a_tls_record_may_come_in_any_pieces(secured: EmbeddedLog, authority: Authority) -> None:

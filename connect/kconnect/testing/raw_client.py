@@ -16,15 +16,19 @@ from kconnect.log.protocol.frame import RequestHeader, read_response_header, req
 from kconnect.log.protocol.records import Record, build_batch, read_records
 
 if TYPE_CHECKING:
+    import ssl
+
     from kconnect.log.protocol.message import Buffer, Message
 
 
 class RawClient:
-    """Speaks Kafka's protocol in whatever version a test asks for, with nothing between."""
+    """Speaks Kafka's protocol in whatever version a test asks for, with nothing between but TLS, where it is given."""
 
-    def __init__(self, bootstrap_servers: str) -> None:
+    def __init__(self, bootstrap_servers: str, tls: ssl.SSLContext | None = None) -> None:
         host, _, port = bootstrap_servers.rpartition(":")
         self._socket = socket.create_connection((host, int(port)), timeout=30)
+        if tls is not None:
+            self._socket = tls.wrap_socket(self._socket, server_hostname=host)
         self._ids = itertools.count(1)
 
     def send(self, key: ApiKey, version: int, message: Message) -> int:

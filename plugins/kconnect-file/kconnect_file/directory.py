@@ -195,7 +195,7 @@ class DirectorySourceTask(SourceTask[DirectorySourceConfig]):
         assert file.rows is not None
         assert file.stream is not None
         size = os.fstat(file.stream.fileno()).st_size  # before reading: what comes later is looked at again
-        values, positions = self._readable(file.path, file.rows)
+        values, positions = self._readable(file.rows)
         if not values:
             file.drained_size = size
             return []
@@ -207,7 +207,7 @@ class DirectorySourceTask(SourceTask[DirectorySourceConfig]):
             for value, position in zip(values, positions, strict=True)
         ]
 
-    def _readable(self, path: str, rows: RowFormat) -> tuple[list[Any], list[int]]:
+    def _readable(self, rows: RowFormat) -> tuple[list[Any], list[int]]:
         """What `rows` gives next, behind bad rows if these are tolerated: they are told, for they go nowhere else."""
         read: tuple[list[Any], list[int]] = [], []
         first, count = None, 0
@@ -220,7 +220,7 @@ class DirectorySourceTask(SourceTask[DirectorySourceConfig]):
                     raise DataError(f"{error}. {_REMEDIES}") from error
                 first, count = first or error, count + 1
         if first is not None:
-            log.warning("passed over %d rows of %s that cannot be read, the first: %s", count, path, first)
+            log.warning("passed over %d row(s) that cannot be read, the first: %s", count, first)
         return read
 
 

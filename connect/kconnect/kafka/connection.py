@@ -177,17 +177,24 @@ class Connection:
         except ssl.SSLError as error:
             self.close()
             if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-                raise RetriableError(f"the broker at {self.address} hung up on {api.name}: {error}") from error
+                raise self._hung_up(api, error) from error
             raise self._tls_failure(error) from error
         except OSError as error:
             self.close()
-            raise RetriableError(f"the broker at {self.address} hung up on {api.name}: {error}") from error
+            raise self._hung_up(api, error) from error
         except ProtocolError as error:
             self.close()
             raise ConnectError(
                 f"what listens at {self.address} does not speak Kafka's protocol (asked {api.name}): {error}; "
                 "see that it is a broker's listener, and security.protocol that listener's"
             ) from error
+
+    def _hung_up(self, api: ApiKey, error: OSError) -> RetriableError:
+        # With TLS 1.3 a client has shaken hands before the broker looks at its certificate, and what the broker says
+        # to it may be lost on the way.
+        is_first_over_tls = api is ApiKey.API_VERSIONS and self._security.tls is not None
+        hint = "; it may want a certificate that it trusts (ssl.keystore.location)" if is_first_over_tls else ""
+        return RetriableError(f"the broker at {self.address} hung up on {api.name}: {error}{hint}")
 
     def _receive(self, size: int, deadline: float) -> bytes:
         chunks = bytearray()

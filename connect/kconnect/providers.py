@@ -92,8 +92,8 @@ class ConfigTransformer:
         ConfigError, naming the key and the variable, for one that its provider does not have.
         """
         found: dict[tuple[str, str], ConfigData] = {}
-        for (provider, path), keys in self._wanted(props).items():
-            found[provider, path] = self._look_up(provider, path, keys)
+        for (provider, path), wanted in self._wanted(props).items():
+            found[provider, path] = self._look_up(provider, path, wanted)
         resolved = {name: self._replace(name, text, found) for name, text in props.items() if text is not None}
         ttls = {path: data.ttl_ms for (_, path), data in found.items() if data.ttl_ms is not None and data.ttl_ms >= 0}
         return Resolved(resolved, ttls)
@@ -102,22 +102,26 @@ class ConfigTransformer:
         for provider in self._providers.values():
             provider.close()
 
-    def _wanted(self, props: Mapping[str, str | None]) -> dict[tuple[str, str], set[str]]:
-        wanted: dict[tuple[str, str], set[str]] = {}
-        for text in props.values():
+    def _wanted(self, props: Mapping[str, str | None]) -> dict[tuple[str, str], dict[str, str]]:
+        """By provider and path, what is wanted of it, and the first setting that wants that."""
+        wanted: dict[tuple[str, str], dict[str, str]] = {}
+        for name, text in props.items():
             for provider, path, key in _VARIABLE.findall(text) if isinstance(text, str) else ():
                 if provider in self._providers:
-                    wanted.setdefault((provider, path), set()).add(key)
+                    wanted.setdefault((provider, path), {}).setdefault(key, name)
         return wanted
 
-    def _look_up(self, provider: str, path: str, keys: Collection[str]) -> ConfigData:
-        variable = "${" + ":".join(part for part in (provider, path, "|".join(sorted(keys))) if part) + "}"
+    def _look_up(self, provider: str, path: str, wanted: Mapping[str, str]) -> ConfigData:
+        variable = "${" + ":".join(part for part in (provider, path, "|".join(sorted(wanted))) if part) + "}"
+        name = next(iter(wanted.values()))
         try:
-            return self._providers[provider].get(path, keys)
+            return self._providers[provider].get(path, wanted.keys())
         except ConfigError as e:
-            raise ConfigError(f"{variable} cannot be replaced: {e.reason}", suggestion=e.suggestion) from e
+            raise ConfigError(f"{variable} cannot be replaced: {e.reason}", key=name, suggestion=e.suggestion) from e
         except Exception as e:
-            raise ConnectError(f"{variable} cannot be replaced: {provider} failed with {type(e).__name__}: {e}") from e
+            raise ConnectError(
+                f"{name}: {variable} cannot be replaced: {provider} failed with {type(e).__name__}: {e}"
+            ) from e
 
     def _replace(self, name: str, text: str, found: Mapping[tuple[str, str], ConfigData]) -> str:
         def value(match: re.Match[str]) -> str:
@@ -126,7 +130,7 @@ class ConfigTransformer:
                 return match[0]
             data = found[provider, path].data
             if key not in data:
-                raise ConfigError(f"{match[0]} cannot be replaced: {provider} has no {key}", key=name)
+                raise ConfigError(f"{match[0]} cannot be replaced: {path or provider} has no {key}", key=name)
             if not _PUBLIC.fullmatch(name):
                 process_redactor.learn([data[key]])
             return data[key]

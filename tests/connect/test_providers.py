@@ -78,7 +78,7 @@ def test_missing_values_stay_out(vault: Vault) -> None:
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
-        ("${vault:path:nope}", ConfigError, r"password: \$\{vault:path:nope\} cannot be replaced: vault has no nope"),
+        ("${vault:path:nope}", ConfigError, r"password: \$\{vault:path:nope\} cannot be replaced: path has no nope"),
         ("${vault:raising:secret}", ConnectError, r"\$\{vault:raising:secret\} .* OSError: vault is sealed"),
     ],
 )
@@ -179,7 +179,7 @@ def test_providers_come_from_the_workers_configuration(prefix: str, secrets: Pat
         {"user": f"${{files:{secrets}/db.properties:user}}", "token": f"${{dirs:{secrets}:token}}"}
     )
     assert resolved.props == {"user": "me", "token": "t0ken\n"}
-    with pytest.raises(ConfigError, match=r"\$\{files:/etc/passwd:root\} cannot be replaced: .*allowed\.paths"):
+    with pytest.raises(ConfigError, match=r"user: \$\{files:/etc/passwd:root\} cannot be replaced: .*allowed\.paths"):
         transformer.transform({"user": "${files:/etc/passwd:root}"})
 
 

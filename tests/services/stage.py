@@ -27,7 +27,9 @@ class Statuses:
     reconfigurations: list[str] = field(default_factory=list)
     topics: list[tuple[TaskId, str]] = field(default_factory=list)
 
-    def on_status(self, id: str | TaskId, state: State, trace: str | None = None) -> None:
+    def on_status(
+        self, id: str | TaskId, state: State, trace: str | None = None, *, misconfigured: bool = False
+    ) -> None:
         self.states.setdefault(str(id), []).append(state)
         self.traces[str(id)] = trace
 

@@ -27,6 +27,8 @@ def read_connector_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{where} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{where} is not UTF-8 text: {error.reason} at byte {error.start}") from error
+    if not text.strip():
+        raise ConfigError(f"{where} is empty", suggestion="it must hold a connector's name and config")
     is_json = text.lstrip()[:1] in ("{", "[") if path == _STDIN else path.suffix == ".json"
     flat: dict[str, Any] = _json(where, text) if is_json else dict(parse_properties(text))
     config = flat.get("config")

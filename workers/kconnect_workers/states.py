@@ -63,7 +63,11 @@ class ReportedError(ConnectError):
 class StatusListener(Protocol):
     """Told by the runtime what becomes of connectors and tasks. Called on the worker's event loop."""
 
-    def on_status(self, id: str | TaskId, state: State, trace: str | None = None) -> None: ...
+    def on_status(
+        self, id: str | TaskId, state: State, trace: str | None = None, *, misconfigured: bool = False
+    ) -> None:
+        """`misconfigured`: it has FAILED of its config, and would again."""
+        ...
 
     def on_reconfiguration_requested(self, connector: str) -> None: ...
 

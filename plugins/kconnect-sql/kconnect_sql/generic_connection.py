@@ -32,7 +32,14 @@ def engine_of(url: DatabaseUrl) -> sa.Engine:
             f"SQLAlchemy knows no {url.driver}", key=KEY, suggestion="write its own form of URL"
         ) from error
     except ModuleNotFoundError as error:
-        raise ConfigError(f"the driver {error.name} of {url.driver} is not installed", key=KEY) from error
+        package = _PACKAGES.get(error.name or "", error.name)
+        raise ConfigError(
+            f"the driver {error.name} of {url.driver} is not installed", key=KEY, suggestion=f"pip install {package}"
+        ) from error
+
+
+_PACKAGES = {"MySQLdb": "mysqlclient", "psycopg2": "psycopg2-binary", "ibm_db_sa": "ibm_db_sa", "pymysql": "PyMySQL"}
+"""Where they are called otherwise than their modules."""
 
 
 def connect(engine: sa.Engine) -> sa.Connection:

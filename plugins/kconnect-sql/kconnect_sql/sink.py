@@ -31,7 +31,10 @@ class SqlSink(SinkConnector[SqlSinkConfig]):
         if config.delete_enabled and config.pk_mode != "record_key":
             by_name["delete.enabled"].add_error(f"needs pk.mode=record_key, not {config.pk_mode}")
         if config.insert_mode != "insert" and config.pk_mode == "none":
-            by_name["pk.mode"].add_error(f"insert.mode={config.insert_mode} needs a primary key")
+            by_name["pk.mode"].add_error(
+                f"insert.mode={config.insert_mode} needs a primary key: set pk.mode to record_key or record_value, and "
+                "pk.fields to the names of its columns"
+            )
         if config.pk_mode == "kafka" and len(config.pk_fields) not in (0, 3):
             by_name["pk.fields"].add_error("pk.mode=kafka takes three names, of topic, partition and offset, or none")
         for entry in config.topics_to_tables_mapping or ():

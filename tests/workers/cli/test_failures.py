@@ -38,6 +38,7 @@ def test_no_broker_is_said_with_the_address(kconnect: Run, nowhere: str, command
     ("text", "says"),
     [
         ("{", "not JSON"),
+        (" \n", "connector.json is empty"),
         ("[]", "one JSON object"),
         ("{}", "names no connector"),
         (json.dumps({"config": {"topic": "x"}}), "names no connector"),
@@ -108,6 +109,12 @@ def test_no_file_is_wrong_usage(kconnect: Run, command: str):
     done = kconnect(command)
     assert done.returncode == 2
     assert "standard input" in done.stderr
+
+
+def test_standard_input_that_is_empty_is_said_to_be(kconnect: Run):
+    done = kconnect("create", "-", stdin="")
+    assert done.returncode == 3
+    assert "standard input is empty" in done.stderr
 
 
 def test_standard_input_that_makes_no_sense_is_named(kconnect: Run):

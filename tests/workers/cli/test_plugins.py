@@ -26,3 +26,11 @@ def test_a_plugin_named_in_javas_way_shows_its_keys(kconnect: Run):
     assert keys["topic"]["required"] is True
     assert keys["batch.size"]["default"] == "2000"
     assert all(key["doc"] for key in answer)
+
+
+def test_what_a_key_may_be_is_listed_and_what_every_sink_takes_is_hinted_at(kconnect: Run):
+    keys = {key["name"]: key for key in json.loads(kconnect("plugins", "SqlSink", "-o", "json").stdout)}
+    assert keys["insert.mode"]["allowed"] == ["insert", "upsert", "update"]
+    shown = kconnect("plugins", "SqlSink").stdout
+    assert "One of: insert, upsert, update." in shown
+    assert "topics or topics.regex" in shown.splitlines()[-1]

@@ -34,6 +34,12 @@ def test_a_key_is_cut_off_at_the_separator_and_shown_in_json(kconnect: Run, log:
     assert (second["key"], second["value"], second["offset"]) == (None, "no key", 1)
 
 
+def test_topics_that_workers_keep_for_themselves_are_listed_where_they_are_asked_for(kconnect: Run, log: EmbeddedLog):
+    kconnect("produce", "connect-status", "-b", log.bootstrap_servers, stdin="one\n")
+    assert "connect-status" not in kconnect("topics", "-b", log.bootstrap_servers).stdout
+    assert "connect-status" in kconnect("topics", "-b", log.bootstrap_servers, "--internal").stdout
+
+
 def test_topics_are_listed_with_their_records(kconnect: Run, log: EmbeddedLog):
     kconnect("produce", "listed", "-b", log.bootstrap_servers, stdin="one\ntwo\n")
     answer = kconnect("topics", "-b", log.bootstrap_servers, "-o", "json")

@@ -56,19 +56,36 @@ def test_a_connector_goes_over_the_worker_where_it_names_a_value(
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize(("forgotten", "count"), [("c", 1), (TaskId("c", 0), 1), (TaskId("c", 1), 3), ("other", 3)])
+def test_pauses_begin_anew_for_what_a_user_starts(
+    caplog: pytest.LogCaptureFixture, forgotten: str | TaskId, count: int
+) -> None:
+    async def scenario() -> None:
+        recovery = Recovery({}, lambda again: None)
+        for _ in range(2):
+            recovery.failed(TaskId("c", 0), {})
+        recovery.forget(forgotten)
+        recovery.failed(TaskId("c", 0), {})
+        recovery.stop()
+
+    asyncio.run(scenario())
+    assert caplog.messages[-1].endswith(f"after failure {count} in a row")
+
+
 SOURCE = {"connector.class": "java.Source", "file": "a.txt", "errors.restart.delay.initial.ms": "1"}
 
 
 @pytest.mark.parametrize(
-    ("props", "target", "restarted"),
+    ("props", "target", "misconfigured", "restarted"),
     [
-        ({}, None, True),
-        ({"errors.restart.enable": "false"}, None, False),
-        ({}, TargetState.PAUSED, False),
+        ({}, None, False, True),
+        ({"errors.restart.enable": "false"}, None, False, False),
+        ({}, TargetState.PAUSED, False, False),
+        ({}, None, True, False),
     ],
 )
 def test_a_failed_task_is_started_again_unless_that_is_not_wanted(
-    workbench: Any, props: dict[str, str], target: TargetState | None, restarted: bool
+    workbench: Any, props: dict[str, str], target: TargetState | None, misconfigured: bool, restarted: bool
 ) -> None:
     async def scenario() -> None:
         herder = await workbench.start()
@@ -78,7 +95,7 @@ def test_a_failed_task_is_started_again_unless_that_is_not_wanted(
             await herder.set_target_state("c", target)
             await workbench.settle()
         workbench.environment.starts.clear()
-        herder.on_status(TaskId("c", 0), State.FAILED, "boom")
+        herder.on_status(TaskId("c", 0), State.FAILED, "boom", misconfigured=misconfigured)
         await workbench.settle()
         # The pause is a millisecond: a timer that is due later has run when this one has.
         timer = asyncio.get_running_loop().create_future()

@@ -108,7 +108,7 @@ WORKER = """
         def on_topic_used(self, id, topic):
             pass
 
-        def on_status(self, id, state, trace=None):
+        def on_status(self, id, state, trace=None, *, misconfigured=False):
             if isinstance(id, TaskId) and state is State.RUNNING:
                 print("zygote", env.zygote_pid, "task", env.tasks()[id].pid, flush=True)
 

@@ -92,7 +92,12 @@ def topics_at(client: Any, bootstrap: str, *, internal: bool = True) -> dict[str
         topics = client.list_topics(timeout=REACH_SECONDS).topics
     except KafkaException as error:
         raise unreachable(bootstrap) from error
-    return {name: topic for name, topic in topics.items() if internal or not name.startswith("__")}
+    return {name: topic for name, topic in topics.items() if internal or not _is_internal(name)}
+
+
+def _is_internal(topic: str) -> bool:
+    """Kafka's own topics, and a worker's, where it calls them as it does by itself."""
+    return topic.startswith("__") or topic in ("connect-configs", "connect-offsets", "connect-status")
 
 
 def select(topics: Mapping[str, Any], names: Iterable[str] | None, bootstrap: str) -> dict[str, Any]:

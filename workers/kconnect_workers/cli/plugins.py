@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from kconnect.config import ConfigDef
     from kconnect.plugin import PluginInfo
     from kconnect.plugins import Plugins
+    from kconnect.validators import Validator
 
 
 def plugins(
@@ -25,13 +27,19 @@ def plugins(
 
     For example: kconnect plugins · kconnect plugins FileStreamSource
     """
-    from kconnect.plugin import PluginKind
+    from kconnect.plugin import CONNECTORS, PluginKind
     from kconnect.plugins import Plugins
 
     found = Plugins.discover()
     if name is not None:
-        plugin: Any = found.load(found.resolve(PluginKind, name))
+        info = found.resolve(PluginKind, name)
+        plugin: Any = found.load(info)
         _show_keys(plugin.config_def(), output)
+        if info.kind in CONNECTORS and output is Output.TABLE:
+            topics = "topics or topics.regex, " if info.kind is PluginKind.SINK else ""
+            typer.echo(
+                f"\nAnd as every {info.kind.value}: {topics}tasks.max, transforms, key.converter, errors.tolerance …"
+            )
     elif output is Output.JSON:
         _print_all(found)
     else:
@@ -90,6 +98,7 @@ def _show_keys(config_def: ConfigDef, output: Output) -> None:
             "required": key.required,
             "default": None if key.required else convert_to_string(key.default, key.type),
             "importance": key.importance.value,
+            "allowed": _choices(key.validator),
             "doc": key.doc,
         }
         for key in config_def.keys.values()
@@ -100,6 +109,23 @@ def _show_keys(config_def: ConfigDef, output: Output) -> None:
         return
     print_table(
         ("key", "type", Column("default", folds=True), Column("doc", folds=True)),
-        [(k["name"], k["type"], "required" if k["required"] else k["default"] or "", k["doc"]) for k in keys],
+        [(k["name"], k["type"], "required" if k["required"] else k["default"] or "", _doc(k)) for k in keys],
         empty="It takes no keys.",
     )
+
+
+def _choices(validator: Validator | None) -> list[str]:
+    """The values that a key may have, where they are few words; none where anything else bounds it."""
+    from kconnect.validators import CaseInsensitiveValidString, Nullable, ValidList, ValidString
+
+    match validator:
+        case Nullable():
+            return _choices(validator.validator)
+        case ValidString() | CaseInsensitiveValidString() | ValidList():
+            return [value for value in validator.values if value]
+        case _:
+            return []
+
+
+def _doc(key: Mapping[str, Any]) -> str:
+    return f"{key['doc']} One of: {', '.join(key['allowed'])}." if key["allowed"] else str(key["doc"])

@@ -22,7 +22,9 @@ DEFAULT_URL = "http://127.0.0.1:8083"
 
 UrlOption = Annotated[
     str,
-    typer.Option("--url", envvar="KCONNECT_URL", help="Where the worker's REST API listens.", show_default=True),
+    typer.Option(
+        "--url", envvar="KCONNECT_URL", help="Where the worker's REST API listens.", show_default="127.0.0.1:8083"
+    ),
 ]
 
 

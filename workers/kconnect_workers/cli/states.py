@@ -74,8 +74,10 @@ def describe(
     typer.echo("")
     print_table(("key", Column("value", folds=True)), sorted(info["config"].items()), empty="No config.")
     for failed, what in ((name, connector), *((f"task {task['id']}", task) for task in status["tasks"])):
-        if what.get("trace"):
+        if what.get("trace") and what["state"] == "FAILED":
             _failure(failed, what["trace"], whole=trace)
+        elif what.get("trace"):  # a connector that runs, and found nothing to do
+            typer.echo(f"\n{failed}: {what['trace']}")
 
 
 def register(app: typer.Typer) -> None:

@@ -217,6 +217,7 @@ class Herder:
         self._writer.put(*(task for task in tasks if task.state is State.RESTARTING))
         await self._writer.flush()
         if plan.connector or plan.tasks:
+            self._recovery.forget(name)
             self._supervisor(name).restart(connector=plan.connector, tasks=plan.tasks)
         return self._state_info(name, status, tasks)
 
@@ -225,6 +226,7 @@ class Herder:
             raise NotFoundError(f"Unknown connector: {id.connector}")
         if not 0 <= id.task < len(self._configs.state.tasks(id.connector)):
             raise NotFoundError(f"Unknown task: {id}")
+        self._recovery.forget(id)
         self._supervisor(id.connector).restart(connector=False, tasks=(id.task,))
 
     async def forget_topics(self, name: str) -> None:
@@ -253,9 +255,11 @@ class Herder:
 
     # --- reports of the runtime (StatusListener)
 
-    def on_status(self, id: str | TaskId, state: State, trace: str | None = None) -> None:
+    def on_status(
+        self, id: str | TaskId, state: State, trace: str | None = None, *, misconfigured: bool = False
+    ) -> None:
         if self._runs(connector_of(id)):
-            self._note(id, state, trace)
+            self._note(id, state, trace, misconfigured=misconfigured)
 
     def on_reconfiguration_requested(self, connector: str) -> None:
         if self._runs(connector) and not self._stopping:
@@ -274,7 +278,7 @@ class Herder:
         supervisor, current = self._supervisors.get(connector), self._configs.state.incarnation(connector)
         return supervisor is not None and current is not None and supervisor.incarnation == current
 
-    def _note(self, id: str | TaskId, state: State, trace: str | None) -> None:
+    def _note(self, id: str | TaskId, state: State, trace: str | None, *, misconfigured: bool = False) -> None:
         config = self._configs.state.config(connector_of(id))
         if config is None:
             return  # deleted meanwhile
@@ -290,7 +294,9 @@ class Herder:
         )
         if state is State.FAILED:
             _logger.error("%s has failed: %s", id, (trace or "it did not say why").partition("\n")[0])
-            if not self._stopping:
+            if misconfigured:
+                _logger.warning("%s is not started again by itself: its config has to be changed", id)
+            elif not self._stopping:
                 self._recovery.failed(id, config)
 
     @contextlib.asynccontextmanager

@@ -59,9 +59,10 @@ class Recovery:
         _logger.warning("%s is started again in %g s, after failure %d in a row", id, delay, failures.count)
         self._pending[id] = loop.call_later(delay, self._start_again, id)
 
-    def forget(self, connector: str) -> None:
-        """The connector is gone."""
-        for gone in [one for one in self._failures if connector_of(one) == connector]:
+    def forget(self, id: str | TaskId) -> None:
+        """A connector and its tasks, or one task, are gone, or started by a user: how they failed before is of no
+        matter."""
+        for gone in [one for one in self._failures if id in (one, connector_of(one))]:
             del self._failures[gone]
             self._forget_pending(gone)
 

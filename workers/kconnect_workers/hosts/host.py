@@ -78,11 +78,11 @@ class Host:
         except ChannelClosedError:
             os._exit(ExitCode.WORKER_GONE)
 
-    def report(self, state: State, trace: str | None = None) -> None:
+    def report(self, state: State, trace: str | None = None, *, misconfigured: bool = False) -> None:
         shown = None if trace is None else process_redactor.redact(trace[:_MAX_REDACTED])
         if shown is not None and len(shown) > _MAX_TRACE:
             shown = f"{shown[:_MAX_TRACE]}\n… ({len(trace or '')} characters)"
-        self.send(messages.StateChanged(state=state.name, trace=shown))
+        self.send(messages.StateChanged(state=state.name, trace=shown, misconfigured=misconfigured))
 
     def read_offsets(self, connector: str) -> list[tuple[bytes, bytes | None]]:
         """The connector's offsets that the worker keeps. ConnectError when it cannot tell."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 from kconnect.bounds import Bounds, set_bounds
+from kconnect.errors import ConfigError
 from kconnect.redaction import process_redactor
 from kconnect_workers.hosts import messages
 from kconnect_workers.hosts.channel import Channel, ChannelClosedError
@@ -52,7 +53,7 @@ def _live(host: Host, resident: Resident) -> int:
     try:
         resident.run()
     except (Exception, SystemExit, KeyboardInterrupt) as e:  # plugin code may raise anything
-        host.report(State.FAILED, trace_of(e))
+        host.report(State.FAILED, trace_of(e), misconfigured=isinstance(e, ConfigError))
         return ExitCode.FAILED
     finally:
         tick()

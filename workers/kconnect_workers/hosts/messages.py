@@ -163,10 +163,12 @@ class StoredOffsets(Message):
 
 
 class StateChanged(Message):
-    """`state` is a `State`'s name; `trace` explains FAILED."""
+    """`state` is a `State`'s name; `trace` explains FAILED, and `misconfigured` says that another start would end in
+    it just so."""
 
     state: str
     trace: str | None = None
+    misconfigured: bool = False
 
 
 class TaskConfigs(Message):

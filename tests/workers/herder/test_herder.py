@@ -9,7 +9,7 @@ from confluent_kafka import KafkaException
 
 from kconnect.errors import AlreadyExistsError, ConfigError, ConnectError, NotFoundError
 from kconnect_workers.herder.stopping import StoppingError
-from kconnect_workers.states import State, Status, TargetState, TaskId
+from kconnect_workers.states import ReportedError, State, Status, TargetState, TaskId
 from services.stage import eventually
 
 SOURCE = {"connector.class": "java.Source", "file": "a.txt", "tasks.max": "2"}
@@ -327,7 +327,7 @@ def test_statuses_that_a_killed_worker_left_do_not_stand(workbench: Any) -> None
 
 
 def test_a_connector_made_anew_under_a_deleted_ones_name_runs_and_gets_nothing_of_it(
-    workbench: Any, monkeypatch: pytest.MonkeyPatch
+    workbench: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario() -> None:
         herder = await workbench.start()
@@ -355,7 +355,7 @@ def test_a_connector_made_anew_under_a_deleted_ones_name_runs_and_gets_nothing_o
         assert runner.starts[-3:] == ["c", TaskId("c", 0), TaskId("c", 1)]
         status = herder.status("c")
         assert (status.connector.state, [task.state for task in status.tasks]) == ("RUNNING", ["RUNNING"] * 2)
-        assert [task.trace for task in status.tasks] == [None, None]
+        assert "of the deleted one" not in caplog.text
         assert herder.topics("c") == []
 
     run(scenario)
@@ -423,3 +423,24 @@ def test_a_stopping_herder_takes_no_changes_and_still_writes_what_becomes_of_its
         assert (herder.connectors(), herder.config("c")["file"]) == (["c"], "a.txt")
 
     run(scenario)
+
+
+def test_a_failure_that_a_connector_has_told_of_itself_is_told_once(
+    workbench: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        herder = await workbench.start()
+
+        async def fail(name: str) -> list[dict[str, str]]:
+            herder.on_status(name, State.FAILED, "no such database")
+            raise ReportedError("no such database")
+
+        monkeypatch.setattr(workbench.environment, "task_configs", fail)
+        await herder.create("c", {**SOURCE, "errors.restart.enable": "false"})
+        await workbench.settle()
+        assert herder.status("c").connector.trace == "no such database"
+
+    run(scenario)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        "c has failed: no such database"
+    ]

@@ -239,6 +239,13 @@ def test_a_sink_must_choose_its_topics_in_one_way(validate: Validate, topics: di
     assert set(errors(validate(SINK | topics))) == {"topics", "topics.regex"}
 
 
+@pytest.mark.parametrize("topic", ["two words", "größe", "..", "a" * 250])
+def test_a_name_that_no_topic_can_have_is_refused(validate: Validate, topic: str) -> None:
+    found = errors(validate(SINK | {"topics": f"apples,{topic}"}))
+    assert set(found) == {"topics"}
+    assert repr(topic) in found["topics"][0]
+
+
 @pytest.mark.parametrize(
     ("tree", "enabled", "wrong"),
     [

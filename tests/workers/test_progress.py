@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from kconnect.kafka.groups import GroupDescription, GroupMember, PartitionLag
-from kconnect_workers.progress import Flowing, Progress, lags_of, totals
+from kconnect_workers.progress import AboveTable, Flowing, Progress, lags_of, totals
 from kconnect_workers.states import State, TaskId
 from kconnect_workers.tasks.task_stats import TaskStats
 
@@ -54,6 +54,13 @@ def test_connectors_without_tasks_are_shown_too():
     table.print(progress.table())
     rows = [row.split() for row in table.export_text().splitlines()[1:]]
     assert rows == [["lines", "STOPPED"], ["orders-0", "PAUSED", "1,234", "5", "0/s"]]
+
+
+def test_lines_above_the_table_are_left_whole():
+    shown = io.StringIO()
+    stream = AboveTable(Console(width=20, file=shown, force_terminal=True))
+    stream.write("a path that is long: /a/folder/of/many/letters [and so on]\n")
+    assert shown.getvalue() == "a path that is long: /a/folder/of/many/letters [and so on]\n"
 
 
 async def describe(group_id: str) -> GroupDescription:

@@ -19,6 +19,7 @@ from kconnect_workers.states import State, TaskId
 from kconnect_workers.tasks.task_stats import TaskStats
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -94,6 +95,23 @@ def totals(tasks: Mapping[TaskId, Flowing]) -> list[str]:
     ]
 
 
+class AboveTable:
+    """A stream of whole lines, shown above a console's live table. Long ones are broken by the terminal alone, so that
+    a path in them can be copied."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def write(self, lines: str) -> int:
+        from rich.text import Text
+
+        self._console.print(Text(lines.removesuffix("\n")), soft_wrap=True)
+        return len(lines)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
 class Progress(AbstractAsyncContextManager[None]):
     """Shows the tasks while its block runs, and the connectors that have none: a table that renews itself on a
     terminal, a line now and then in a pipe."""
@@ -125,10 +143,11 @@ class Progress(AbstractAsyncContextManager[None]):
         from rich.console import Console
         from rich.live import Live
 
-        stderr = sys.stderr
+        console, stderr = Console(), sys.stderr
+        above = AboveTable(console) if stderr.isatty() else stderr
         with (
-            Live(console=Console(), auto_refresh=False, transient=True, redirect_stderr=stderr.isatty()) as live,
-            _logging_to(sys.stderr, instead_of=stderr),
+            Live(console=console, auto_refresh=False, transient=True, redirect_stderr=stderr.isatty()) as live,
+            _logging_to(above, instead_of=stderr),
         ):
             while True:
                 live.update(self.table(), refresh=True)
@@ -196,7 +215,7 @@ def _colored(state: State) -> Text:
 
 
 @contextlib.contextmanager
-def _logging_to(stream: TextIO, *, instead_of: TextIO) -> Iterator[None]:
+def _logging_to(stream: TextIO | AboveTable, *, instead_of: TextIO) -> Iterator[None]:
     """While a table is live, it puts what is printed above itself: log lines have to go there too."""
     moved = [h for h in logging.getLogger().handlers if isinstance(h, logging.StreamHandler) and h.stream is instead_of]
     for handler in moved:

@@ -137,8 +137,8 @@ class StandaloneWorker:
         await self._command_line.run(self.herder, given)
 
     async def stop(self) -> None:
-        """Herder (which then starts nothing any more), tasks, REST, stores, log. May be called twice, and after a
-        `start` that failed."""
+        """Herder (which then takes and starts nothing any more), tasks, REST, statuses, stores, log. May be called
+        twice, and after a `start` that failed."""
         while self._stops:
             await self._stops.pop()()
         for opened in self._sockets:

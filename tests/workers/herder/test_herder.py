@@ -273,7 +273,11 @@ def test_a_status_that_cannot_be_stored_keeps_no_later_one_back(
 
 @pytest.mark.parametrize(("failing", "failures"), [("start_connector", 3), ("start_task", 1)])
 def test_what_could_not_be_begun_is_tried_again_by_itself(
-    workbench: Any, monkeypatch: pytest.MonkeyPatch, failing: str, failures: int
+    workbench: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    failing: str,
+    failures: int,
 ) -> None:
     monkeypatch.setattr("kconnect_workers.herder.supervisor._RETRY_SECONDS", 0.01)
 
@@ -293,6 +297,8 @@ def test_what_could_not_be_begun_is_tried_again_by_itself(
         await herder.create("c", SOURCE)
         await herder.settled("c")
         await eventually(lambda: len(workbench.environment.running) == 2)
+        told = [record for record in caplog.records if record.levelname == "ERROR" and "zygote" in record.getMessage()]
+        assert len(told) == failures
         await workbench.settle()
         assert herder.status("c").connector.state == "RUNNING"
         assert [task.state for task in herder.status("c").tasks] == ["RUNNING"] * 2

@@ -121,7 +121,8 @@ class ConnectorSupervisor:
                 self._wanted.restart_tasks |= wanted.restart_tasks
                 self._woken.set()
             except ConnectError as e:
-                _logger.error("[%s] %s", self._name, e)
+                if self._configs.state.config(self._name) is None:  # and so no status either, which would be logged
+                    _logger.error("[%s] %s", self._name, e)
                 self._failed(wanted, str(e))
             except Exception as e:
                 _logger.exception("[%s] the supervisor met an error of its own", self._name)

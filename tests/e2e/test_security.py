@@ -45,7 +45,7 @@ def broker_settings(authority: Authority) -> dict[str, str]:
 
 
 def add_user(data: Path) -> None:
-    command = [Path(sys.executable).with_name("kconnect"), "broker", "add-user", "worker", "--data", data]
+    command = [str(Path(sys.executable).with_name("kconnect")), "broker", "add-user", "worker", "--data", str(data)]
     done = subprocess.run(command, input=f"{SECRET}\n", capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "worker may log in by SCRAM-SHA-256 and SCRAM-SHA-512\n"
 

@@ -45,7 +45,10 @@ class Secured:
     is_kafka: bool
 
 
-@pytest.fixture(scope="module", params=["embedded", pytest.param("kafka", marks=pytest.mark.needs("kafka"))])
+_KAFKA = pytest.param("kafka", marks=pytest.mark.needs("kafka"))
+
+
+@pytest.fixture(scope="module", params=["embedded", _KAFKA])
 def secured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     folder: Path = tmp_path_factory.mktemp("secured")
     authority = Authority(folder)
@@ -109,18 +112,19 @@ def carol(secured: Secured) -> None:
         asking.alter_user_scram_credentials([change])["carol, x=y"].result(30)
 
 
-_WAYS = ("TLS", "mutual TLS", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
+def by(*ways: str) -> pytest.MarkDecorator:
+    """Each way into each broker; the log takes no tokens."""
+    embedded = [("embedded", way) for way in ways if way != "OAUTHBEARER"]
+    kafka = [pytest.param("kafka", way, marks=pytest.mark.needs("kafka")) for way in ways]
+    return pytest.mark.parametrize(("secured", "way"), [*embedded, *kafka], indirect=["secured"], scope="module")
 
 
-def way_in(secured: Secured, way: str) -> dict[str, str]:
-    if way == "OAUTHBEARER" and not secured.is_kafka:
-        pytest.skip("the log takes no tokens")
-    return secured.ways[way]
+_PASSWORDS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 
-@pytest.mark.parametrize("way", _WAYS)
+@by("TLS", "mutual TLS", *_PASSWORDS, "OAUTHBEARER")
 def test_our_client_takes_a_member_out_of_its_group(secured: Secured, way: str) -> None:
-    props = way_in(secured, way)
+    props = secured.ways[way]
     group = topic = f"left-{uuid.uuid4().hex[:8]}"
     sending = producer(props)
     sending.produce(topic, b"x")
@@ -138,9 +142,9 @@ def test_our_client_takes_a_member_out_of_its_group(secured: Secured, way: str) 
         member.close()
 
 
-@pytest.mark.parametrize("way", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"])
+@by(*_PASSWORDS, "OAUTHBEARER")
 def test_our_client_says_that_its_login_is_refused(secured: Secured, way: str) -> None:
-    props = dict(way_in(secured, way))
+    props = dict(secured.ways[way])
     wrong = {"of alice": "of carol", "of carol": "of alice", "dora": ""}
     for word, other in wrong.items():
         if word in props["sasl.jaas.config"]:
@@ -188,8 +192,9 @@ def token_endpoint() -> Iterator[str]:
     server.server_close()
 
 
-def test_our_client_fetches_its_token(secured: Secured, token_endpoint: str) -> None:
-    props = way_in(secured, "OAUTHBEARER") | {
+@by("OAUTHBEARER")
+def test_our_client_fetches_its_token(secured: Secured, way: str, token_endpoint: str) -> None:
+    props = secured.ways[way] | {
         "sasl.oauthbearer.token.endpoint.url": token_endpoint,
         "sasl.jaas.config": f'{_OAUTH} clientId="client" clientSecret="s&ret" scope="log";',
     }

@@ -51,9 +51,7 @@ def test_a_port_in_use_is_refused_with_its_address(broker: EmbeddedLog, tmp_path
         pass
 
 
-@pytest.mark.parametrize(
-    "listeners", ["127.0.0.1:9092", "PLAINTEXT://127.0.0.1", "PLAINTEXT://x:99999", ""]
-)
+@pytest.mark.parametrize("listeners", ["127.0.0.1:9092", "PLAINTEXT://127.0.0.1", "PLAINTEXT://x:99999", ""])
 def test_a_listener_that_is_not_understood_is_refused(tmp_path: Path, listeners: str) -> None:
     assert f"listeners={listeners!r}" in refusal(tmp_path / "data", listeners)
     assert not (tmp_path / "data").exists()

@@ -87,10 +87,10 @@ def _properties(
 
 
 def _format_storage(config: Path) -> None:
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")  # which may begin with a dash
     command = java_command(
         "kafka.tools.StorageTool",
-        *("format", "-t", cluster_id, "-c", str(config)),
+        *("format", f"--cluster-id={cluster_id}", "-c", str(config)),
         options=("-Xmx256M",),
         log_level="WARN",
     )

@@ -171,6 +171,7 @@ class WorkerSourceTask:
         """Store what is eligible, and tell the task. A failure is told, and tried again at the next interval."""
         eligible = self._sender.tracker.eligible()
         if eligible:
+            self._check_lease()
             try:
                 self._offsets.write(eligible.values(), timeout_s)
             except ConnectError as e:

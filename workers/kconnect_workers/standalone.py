@@ -17,18 +17,18 @@ import msgspec
 
 from kconnect.errors import ConfigError, ConnectError
 from kconnect.redaction import process_redactor
-from kconnect_workers.connector_file import read_connector_file
+from kconnect_workers.config.connector_file import read_connector_file
+from kconnect_workers.config.header_rules import header_rules
+from kconnect_workers.config.worker_config import StandaloneConfig
+from kconnect_workers.config.worker_file import read_worker_file
 from kconnect_workers.data_dir import default_data_dir
 from kconnect_workers.embedded_log import EmbeddedLog
 from kconnect_workers.herder.command_line import CommandLine, GivenConnector
 from kconnect_workers.log_lines import log_to_stderr
 from kconnect_workers.open_files import allow_many_files
 from kconnect_workers.progress import Progress, totals
-from kconnect_workers.response_headers import header_rules
 from kconnect_workers.rest.sockets import bind
 from kconnect_workers.stores.stores import Stores
-from kconnect_workers.worker_config import StandaloneConfig
-from kconnect_workers.worker_file import read_worker_file
 
 if TYPE_CHECKING:
     from kconnect_workers.herder.herder import Herder

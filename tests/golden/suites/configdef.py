@@ -25,15 +25,15 @@ from kconnect.validators import (
     ValidList,
     ValidString,
 )
-from kconnect_workers.connector_config import (
+from kconnect_workers.config.connector_config import (
     ConnectorConfig,
     SinkConnectorConfig,
     SourceConnectorConfig,
     sink_topic_errors,
 )
-from kconnect_workers.distributed_config import DistributedConfig
-from kconnect_workers.plugin_keys import PluginClasses, plugin_def
-from kconnect_workers.worker_config import StandaloneConfig, WorkerConfig
+from kconnect_workers.config.distributed_config import DistributedConfig
+from kconnect_workers.config.plugin_keys import PluginClasses, plugin_def
+from kconnect_workers.config.worker_config import StandaloneConfig, WorkerConfig
 
 FRAMEWORK = {
     "ConnectorConfig": ConnectorConfig,

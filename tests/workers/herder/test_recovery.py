@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from kconnect_workers.config.restart_config import RestartConfig
 from kconnect_workers.herder.recovery import Failures, Recovery
-from kconnect_workers.restart_config import RestartConfig
 from kconnect_workers.states import State, TargetState, TaskId
 
 CONFIG = RestartConfig.parse({"errors.restart.delay.max.ms": "10000"})

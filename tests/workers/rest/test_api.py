@@ -15,9 +15,9 @@ import pytest
 
 from kconnect.config import Password
 from kconnect.errors import ConfigError, ConnectError
+from kconnect_workers.config.header_rules import header_rules
 from kconnect_workers.herder.offset_admin import OffsetAdmin
 from kconnect_workers.hosts.messages import ConfigInfos
-from kconnect_workers.response_headers import header_rules
 from kconnect_workers.rest.access import AdminToken
 from kconnect_workers.rest.app import create_app
 from kconnect_workers.rest.topics import TopicTracking

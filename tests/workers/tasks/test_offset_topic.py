@@ -8,10 +8,10 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from kconnect.testing.broker import EmbeddedLog
+from kconnect_workers.config.worker_config import WorkerConfig
 from kconnect_workers.hosts.offset_logs import offset_topic
 from kconnect_workers.tasks.offset_storage import OffsetStorage
 from kconnect_workers.tasks.offset_topic import OffsetTopic
-from kconnect_workers.worker_config import WorkerConfig
 
 TOPIC = "connect-offsets-of-transactions"
 

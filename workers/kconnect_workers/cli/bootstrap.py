@@ -72,7 +72,7 @@ def client_props(bootstrap: str) -> dict[str, str]:
 def _command_config() -> dict[str, str]:
     """What `kconnect --command-config FILE` gives to this command."""
     from kconnect.kafka.settings import known
-    from kconnect_workers.properties_file import read_properties_file
+    from kconnect_workers.config.properties_file import read_properties_file
 
     file = command_config.get()
     return {} if file is None else known(read_properties_file(file), "admin")

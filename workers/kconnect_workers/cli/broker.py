@@ -62,8 +62,8 @@ def serve(
     if context.invoked_subcommand is not None:
         return
     from kconnect.log.serve import serve as serve_log
+    from kconnect_workers.config.properties_file import read_properties_file
     from kconnect_workers.data_dir import default_data_dir
-    from kconnect_workers.properties_file import read_properties_file
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     properties = {} if config is None else read_properties_file(config)

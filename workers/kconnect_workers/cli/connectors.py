@@ -9,7 +9,7 @@ import typer
 
 from kconnect_workers.cli.output import Output, OutputOption, print_json_line
 from kconnect_workers.cli.rest_client import DEFAULT_URL, RestClient, UrlOption
-from kconnect_workers.connector_file import read_connector_file
+from kconnect_workers.config.connector_file import read_connector_file
 
 Names = Annotated[list[str], typer.Argument(metavar="NAME …", help="The connectors' names.", show_default=False)]
 Files = Annotated[

@@ -13,7 +13,7 @@ from kconnect.errors import AlreadyExistsError, ConfigError, ConnectError, NotFo
 from kconnect.plugin import CONNECTORS, PluginInfo
 from kconnect.plugins import Plugins
 from kconnect.redaction import process_redactor
-from kconnect_workers.connector_config import idle_keys, unknown_keys
+from kconnect_workers.config.connector_config import idle_keys, unknown_keys
 from kconnect_workers.herder.connector_names import named
 from kconnect_workers.herder.entities import (
     ConnectorInfo,

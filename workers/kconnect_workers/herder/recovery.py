@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from kconnect.errors import ConfigError
-from kconnect_workers.restart_config import RestartConfig
+from kconnect_workers.config.restart_config import RestartConfig
 from kconnect_workers.states import TaskId, connector_of
 
 _logger = logging.getLogger(__name__)

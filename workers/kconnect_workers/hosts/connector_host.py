@@ -12,6 +12,7 @@ from kconnect.connector import Connector
 from kconnect.errors import ConfigError, ConnectError
 from kconnect.redaction import process_redactor
 from kconnect.source import SourceConnector
+from kconnect_workers.config.worker_config import WorkerConfig
 from kconnect_workers.hosts import messages
 from kconnect_workers.hosts.channel import encode_frame
 from kconnect_workers.hosts.host import Host, trace_of
@@ -21,7 +22,6 @@ from kconnect_workers.hosts.plugin_loader import PluginLoader
 from kconnect_workers.states import State, TargetState
 from kconnect_workers.tasks.offset_storage import OffsetStorage
 from kconnect_workers.tasks.plugin_call import name_of, plugin_call
-from kconnect_workers.worker_config import WorkerConfig
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from kconnect.plugins import Plugins
 from kconnect.record import TopicPartition
 from kconnect.redaction import process_redactor
 from kconnect.source import SourceConnector
-from kconnect_workers.connector_validation import describe_plugin, validate_connector_config
 from kconnect_workers.hosts import messages
+from kconnect_workers.hosts.connector_validation import describe_plugin, validate_connector_config
 from kconnect_workers.hosts.entry_points import known_entry_points
 from kconnect_workers.hosts.messages import Message, ToHost
 from kconnect_workers.hosts.plugin_loader import PluginLoader

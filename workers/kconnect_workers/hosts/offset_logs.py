@@ -9,13 +9,13 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 
 from kconnect import kafka
+from kconnect_workers.config.worker_config import WorkerConfig
 from kconnect_workers.hosts.host import Host
 from kconnect_workers.hosts.messages import RunConnector, RunTask
 from kconnect_workers.stores.entry_log import Apply, Entry
 from kconnect_workers.stores.topic_reader import READING
 from kconnect_workers.tasks.offset_storage import OffsetLog
 from kconnect_workers.tasks.offset_topic import OffsetTopic
-from kconnect_workers.worker_config import WorkerConfig
 
 _DEFAULT_TOPIC = "connect-offsets"
 _READER_GROUP = "connect-offsets-reader"

@@ -13,7 +13,7 @@ from kconnect.plugins import Plugins
 from kconnect.providers import ConfigTransformer
 from kconnect.sink import SinkConnector
 from kconnect.source import SourceConnector
-from kconnect_workers.connector_config import converter_settings
+from kconnect_workers.config.connector_config import converter_settings
 from kconnect_workers.tasks.plugin_call import plugin_call
 
 

@@ -14,7 +14,9 @@ from kconnect import kafka
 from kconnect.converter import Converter, HeaderConverter
 from kconnect.sink import SinkConnector
 from kconnect.source import SourceConnector, SourceTask
-from kconnect_workers.connector_config import ConnectorConfig, SinkConnectorConfig
+from kconnect_workers.config.connector_config import ConnectorConfig, SinkConnectorConfig
+from kconnect_workers.config.topic_creation import topic_creation_rules
+from kconnect_workers.config.worker_config import WorkerConfig
 from kconnect_workers.hosts.host import Host
 from kconnect_workers.hosts.messages import RunTask
 from kconnect_workers.hosts.offset_logs import offset_log
@@ -37,8 +39,6 @@ from kconnect_workers.tasks.task_control import TaskControl
 from kconnect_workers.tasks.task_stats import TaskStats
 from kconnect_workers.tasks.topic_creator import TopicCreator
 from kconnect_workers.tasks.used_topics import UsedTopics
-from kconnect_workers.topic_creation import topic_creation_rules
-from kconnect_workers.worker_config import WorkerConfig
 
 clients_log = logging.getLogger("kconnect.kafka")
 

@@ -13,11 +13,11 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp
 
+from kconnect_workers.config.header_rules import HeaderRule
 from kconnect_workers.herder.herder import Herder
 from kconnect_workers.herder.offset_admin import OffsetAdmin
 from kconnect_workers.herder.runner import ConnectorRunner
 from kconnect_workers.herder.secrets import Secrets
-from kconnect_workers.response_headers import HeaderRule
 from kconnect_workers.rest import connectors, loggers, plugins, topics, worker
 from kconnect_workers.rest import offsets as offsets_api
 from kconnect_workers.rest.access import Access, AdminToken

@@ -11,9 +11,9 @@ from kconnect.errors import ConfigError, NotFoundError
 from kconnect.plugin import CONNECTORS, PluginKind
 from kconnect.plugins import Plugins
 from kconnect.redaction import hide_in_url
+from kconnect_workers.config.plugin_version import matches
 from kconnect_workers.herder.runner import ConnectorRunner
 from kconnect_workers.hosts.messages import ConfigInfos, ConfigKeyInfo, ConfigValueInfo
-from kconnect_workers.plugin_version import matches
 from kconnect_workers.rest import bodies
 from kconnect_workers.rest.answers import Json
 from kconnect_workers.rest.route import PathName, WorkerHerder, api_router, is_true

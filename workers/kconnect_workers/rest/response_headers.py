@@ -8,7 +8,7 @@ from email.utils import formatdate
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kconnect_workers.response_headers import HeaderRule
+from kconnect_workers.config.header_rules import HeaderRule
 
 Header = tuple[bytes, bytes]
 

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Sequence
 
 from kconnect.errors import ConfigError
-from kconnect_workers.worker_config import Listener
+from kconnect_workers.config.worker_config import Listener
 
 _BACKLOG = 128
 

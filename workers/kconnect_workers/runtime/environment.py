@@ -21,8 +21,8 @@ from kconnect_workers.hosts.messages import ConfigInfos, ConfigKeyInfo, Message,
 from kconnect_workers.runtime.group_exit import leave_group
 from kconnect_workers.runtime.nursery import Nursery
 from kconnect_workers.runtime.one_shot import ask
-from kconnect_workers.runtime.process import ConnectorProcess, SupervisedProcess, TaskProcess
 from kconnect_workers.runtime.replacement import ReplacementPolicy
+from kconnect_workers.runtime.supervised_process import ConnectorProcess, SupervisedProcess, TaskProcess
 from kconnect_workers.states import StatusListener, TargetState, TaskId
 from kconnect_workers.tasks.task_stats import TaskStats
 

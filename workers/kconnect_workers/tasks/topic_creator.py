@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from kconnect.errors import ConnectError
-from kconnect_workers.topic_creation import TopicCreation
+from kconnect_workers.config.topic_creation import TopicCreation
 
 log = logging.getLogger(__name__)
 

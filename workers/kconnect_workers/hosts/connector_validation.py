@@ -20,19 +20,19 @@ from kconnect.plugins import Plugins
 from kconnect.policy import Client, ClientOverridePolicy
 from kconnect.providers import ConfigTransformer
 from kconnect.source import SourceConnector
-from kconnect_workers import plugin_version
-from kconnect_workers.config_infos import config_infos, key_info
-from kconnect_workers.connector_config import (
+from kconnect_workers.config import plugin_version
+from kconnect_workers.config.connector_config import (
     ConnectorConfig,
     SinkConnectorConfig,
     SourceConnectorConfig,
     converter_settings,
     sink_topic_errors,
 )
+from kconnect_workers.config.plugin_keys import CONVERTERS, FrameworkKeys, plugin_def, versioned
+from kconnect_workers.config.restart_config import RestartConfig
+from kconnect_workers.config.topic_creation import topic_creation_rules
+from kconnect_workers.hosts.config_infos import config_infos, key_info
 from kconnect_workers.hosts.messages import ConfigInfos, ConfigKeyInfo
-from kconnect_workers.plugin_keys import CONVERTERS, FrameworkKeys, plugin_def, versioned
-from kconnect_workers.restart_config import RestartConfig
-from kconnect_workers.topic_creation import topic_creation_rules
 
 _FRAMEWORK: Mapping[PluginKind, type[ConnectorConfig]] = {
     PluginKind.SOURCE: SourceConnectorConfig,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kconnect.errors import ConfigError
-from kconnect_workers.connector_file import read_connector_file
+from kconnect_workers.config.connector_file import read_connector_file
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from kconnect.plugin import PluginKind
 from kconnect.plugins import Plugins
 from kconnect.policy import Client
 from kconnect.validators import CaseInsensitiveValidString, nearest
-from kconnect_workers import plugin_version
-from kconnect_workers.number_types import Millis
-from kconnect_workers.response_headers import valid_header_rules
-from kconnect_workers.restart_config import RestartConfig
+from kconnect_workers.config import plugin_version
+from kconnect_workers.config.header_rules import valid_header_rules
+from kconnect_workers.config.number_types import Millis
+from kconnect_workers.config.restart_config import RestartConfig
 
 PASSED_ON = (
     "producer.",

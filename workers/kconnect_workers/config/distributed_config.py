@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from kconnect.config import HIGH, LOW, ConfigError, Range, ValidList, key
 from kconnect.validators import CaseInsensitiveValidString, ValidString
-from kconnect_workers.number_types import Long, Millis, Short
-from kconnect_workers.worker_config import WorkerConfig
+from kconnect_workers.config.number_types import Long, Millis, Short
+from kconnect_workers.config.worker_config import WorkerConfig
 
 
 def positive_or_broker_default(name: str, value: Any) -> None:

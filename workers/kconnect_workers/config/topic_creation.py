@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from kconnect.config import Config, ConfigError, key
 from kconnect.java_regex import JavaPattern, valid_regex
-from kconnect_workers.connector_config import SourceConnectorConfig
-from kconnect_workers.number_types import Short
+from kconnect_workers.config.connector_config import SourceConnectorConfig
+from kconnect_workers.config.number_types import Short
 
 DEFAULT_GROUP = "default"
 

@@ -10,8 +10,8 @@ import pytest
 
 from kconnect.errors import ConfigError
 from kconnect.plugins import Plugins
-from kconnect_workers.distributed_config import DistributedConfig
-from kconnect_workers.worker_config import Listener, StandaloneConfig, WorkerConfig
+from kconnect_workers.config.distributed_config import DistributedConfig
+from kconnect_workers.config.worker_config import Listener, StandaloneConfig, WorkerConfig
 
 CONVERTERS = {"key.converter": "StringConverter", "value.converter": "JsonConverter"}
 POOL = CONVERTERS | {

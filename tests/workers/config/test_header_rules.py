@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kconnect.errors import ConfigError
-from kconnect_workers.response_headers import HeaderAction, HeaderRule, header_rules
+from kconnect_workers.config.header_rules import HeaderAction, HeaderRule, header_rules
 
 
 @pytest.mark.parametrize(

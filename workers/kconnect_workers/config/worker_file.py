@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kconnect.errors import ConfigError
-from kconnect_workers.properties_file import read_properties_file
+from kconnect_workers.config.properties_file import read_properties_file
 
 
 def read_worker_file(file: Path) -> dict[str, str]:

@@ -20,7 +20,7 @@ from kconnect.record import SinkRecord
 from kconnect.sink import SinkConnector, SinkTask
 from kconnect.source import SourceConnector, SourceTask
 from kconnect.transform import Transform
-from kconnect_workers.connector_validation import describe_plugin, validate_connector_config
+from kconnect_workers.hosts.connector_validation import describe_plugin, validate_connector_config
 from kconnect_workers.hosts.messages import ConfigInfos, ConfigValueInfo
 
 

@@ -12,7 +12,7 @@ from kconnect.converter import Converter
 from kconnect.errors import ConnectError
 from kconnect.plugin import PluginInfo, PluginKind
 from kconnect.plugins import Plugins
-from kconnect_workers.connector_config import ConnectorConfig, VersionOf, converter_settings
+from kconnect_workers.config.connector_config import ConnectorConfig, VersionOf, converter_settings
 
 Role = Literal["key", "value", "header"]
 

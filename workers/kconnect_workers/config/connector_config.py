@@ -15,8 +15,8 @@ from kconnect.validators import (
     NonNullValidator,
     nearest,
 )
-from kconnect_workers.number_types import Long, Short
-from kconnect_workers.restart_config import ERRORS, RestartConfig
+from kconnect_workers.config.number_types import Long, Short
+from kconnect_workers.config.restart_config import ERRORS, RestartConfig
 
 COMMON = "Common"
 TRANSFORMS = "Transforms"

@@ -15,7 +15,7 @@ _SUFFIX = "ConnectorClientConfigOverridePolicy"
 @hookimpl
 def register_client_override_policies() -> list[Plugin]:
     return [
-        Plugin(f"kconnect_workers.override_policies:{name}Policy", java=f"{_JAVA}{name}{_SUFFIX}")
+        Plugin(f"kconnect_workers.config.override_policies:{name}Policy", java=f"{_JAVA}{name}{_SUFFIX}")
         for name in ("All", "None", "Principal", "Allowlist")
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kconnect.errors import ConfigError
-from kconnect_workers.plugin_version import matches
+from kconnect_workers.config.plugin_version import matches
 
 
 @pytest.mark.parametrize(

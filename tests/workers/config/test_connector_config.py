@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kconnect.errors import ConfigError
-from kconnect_workers.connector_config import (
+from kconnect_workers.config.connector_config import (
     ConnectorConfig,
     RestartConfig,
     SinkConnectorConfig,
@@ -16,7 +16,7 @@ from kconnect_workers.connector_config import (
     sink_topic_errors,
     unknown_keys,
 )
-from kconnect_workers.topic_creation import TopicCreation, topic_creation_rules
+from kconnect_workers.config.topic_creation import TopicCreation, topic_creation_rules
 
 WORKER = {
     "key.converter": "StringConverter",

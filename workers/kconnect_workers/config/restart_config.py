@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kconnect.config import LOW, Config, key
-from kconnect_workers.number_types import Millis
+from kconnect_workers.config.number_types import Millis
 
 ERRORS = "Error Handling"
 

@@ -1,0 +1,1 @@
+"""What workers and connectors are configured by: declared once, read and checked here."""

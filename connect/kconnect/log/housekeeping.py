@@ -67,7 +67,7 @@ class Housekeeping:
             self._last_sync = now
             self._syncer.sync(lambda: None)
         for partition in self._topics.partitions():
-            retired = partition.take_retired()
+            retired = partition.segments.take_retired()
             if retired:
                 self._syncer.run(partial(_remove, partition.folder, retired))
 

@@ -73,7 +73,7 @@ def clean(partition: Partition, now: int = START, map_bytes: int = LARGE_MAP) ->
     if candidate is None:
         return False
     result = compact(job_for(partition, candidate, now, map_bytes))
-    assert partition.replace_segments(result.segments)
+    assert partition.segments.replace(result.segments)
     assert candidate.first_dirty_offset < result.first_dirty_offset <= candidate.end_offset
     partition.first_dirty_offset = result.first_dirty_offset
     return True
@@ -202,7 +202,7 @@ class CompactionModel(RuleBasedStateMachine):
     def offsets_can_be_located(self) -> None:
         if hasattr(self, "partition"):
             for offset in rows_of(self.partition):
-                segment = self.partition.segments[self.partition.segment_number(offset)]
+                segment = self.partition.segments[self.partition.segments.number_of(offset)]
                 span = segment.locate(offset)
                 assert span is not None
 
@@ -429,7 +429,7 @@ def test_segments_that_went_meanwhile_are_not_replaced(tmp_path: Path) -> None:
     assert candidate is not None
     result = compact(job_for(partition, candidate, START, LARGE_MAP))
     partition.truncate_front(partition.segments[2].base_offset)
-    assert not partition.replace_segments(result.segments)
+    assert not partition.segments.replace(result.segments)
     assert rows_of(partition)[partition.log_start_offset] == (b"a", b"x" * 100)
     partition.abandon()
     again = open_partition(tmp_path)
@@ -478,7 +478,7 @@ def test_an_interrupted_replacement_is_whole_or_as_if_it_had_not_begun(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", rename_or_crash)
         with suppress(Crash):
-            partition.replace_segments(result.segments)
+            partition.segments.replace(result.segments)
     partition.abandon()
     again = open_partition(tmp_path)
     kinds = {path.suffix for path in tmp_path.iterdir()}

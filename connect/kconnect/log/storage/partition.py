@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import struct
 import time
-from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,23 +13,20 @@ from kconnect.log.errors import CorruptLogError, RequestError
 from kconnect.log.protocol.batch import Attribute, read_header
 from kconnect.log.protocol.control import build_end_marker
 from kconnect.log.protocol.error_code import ErrorCode
-from kconnect.log.storage import retention, segment_files
 from kconnect.log.storage.admission import Admission
 from kconnect.log.storage.checkpoint import LeaderEpochs
 from kconnect.log.storage.producer_snapshots import ProducerSnapshots
 from kconnect.log.storage.producer_state import ProducerStates
 from kconnect.log.storage.recovery import recover
 from kconnect.log.storage.reserve import DiskReserve
-from kconnect.log.storage.segment import MAX_SEGMENT_BYTES, Segment
-from kconnect.log.storage.transaction_index import aborted_between
+from kconnect.log.storage.segment_list import SegmentList
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from pathlib import Path
 
     from kconnect.log.protocol.batch import BatchHeader
     from kconnect.log.protocol.control import EndMarker
-    from kconnect.log.storage.compaction.job import CleanedSegment
     from kconnect.log.storage.transaction_index import AbortedTransaction
     from kconnect.log.topic_config import TopicConfig
 
@@ -40,7 +35,6 @@ _LOG = logging.getLogger(__name__)
 _INT64 = struct.Struct(">q")
 _INT32 = struct.Struct(">i")
 _BASE_OFFSET_AT, _LEADER_EPOCH_AT = 0, 12
-_MAX_RELATIVE_OFFSET = 0x7FFFFFFF
 _TRANSACTIONAL, _CONTROL = int(Attribute.TRANSACTIONAL), int(Attribute.CONTROL)
 _NEVER = 0x7FFFFFFFFFFFFFFF
 _TELL_AGAIN_SECONDS = 60.0
@@ -74,8 +68,6 @@ class Partition:
         "_flush_messages",
         "_on_dirty",
         "_reserve",
-        "_retired",
-        "_segment_bytes",
         "_snapshots",
         "_told_full_at",
         "appended_bytes",
@@ -109,7 +101,7 @@ class Partition:
         self.topic = topic
         self.index = index
         self.folder = folder
-        self.segments: list[Segment] = []
+        self.segments = SegmentList(folder, before_roll=self._save_producers)
         self.producers = ProducerStates()
         self.log_start_offset = self.log_end_offset = self.high_watermark = self.recovery_point = 0
         self.epochs = LeaderEpochs(folder)
@@ -120,7 +112,6 @@ class Partition:
         self._snapshots = ProducerSnapshots(folder)
         self._told_full_at = -_TELL_AGAIN_SECONDS
         self.first_dirty_offset = 0
-        self._retired: list[tuple[float, int]] = []
         self.watchers: set[Callable[[], None]] = set()
         self._on_dirty = on_dirty
         self._reserve = reserve or DiskReserve(folder / "reserve", 0)
@@ -154,8 +145,8 @@ class Partition:
                 f"The partition {self.folder.name} stays offline: {e}; see to it, then start the broker again"
             )
             return 0
-        self.segments, self.producers = recovered.segments, recovered.producers
-        self._configure_active()
+        self.producers = recovered.producers
+        self.segments.hold(recovered.segments)
         self.log_start_offset = max(log_start_offset, self.segments[0].base_offset)
         self.log_end_offset = self.high_watermark = recovered.log_end_offset
         if self.epochs.latest < 0 or not clean:
@@ -176,16 +167,8 @@ class Partition:
         """Let a changed topic config hold from now on."""
         self.config = config
         self._admission = Admission(config)
-        self._segment_bytes = min(config.segment_bytes, MAX_SEGMENT_BYTES)
         self._flush_messages = config.flush_messages
-        if self.segments:
-            self._configure_active()
-
-    def _configure_active(self) -> None:
-        segment = self.segments[-1]
-        segment.max_index_bytes = self.config.segment_index_bytes
-        if segment.size and segment.first_timestamp >= 0:
-            segment.roll_at = segment.first_timestamp + retention.rolling_age(segment, self.config)
+        self.segments.configure(config)
 
     def take_offline(self, reason: str) -> None:
         """Refuse everything from now on, with `reason`."""
@@ -241,26 +224,13 @@ class Partition:
             raise RequestError(ErrorCode.KAFKA_STORAGE_ERROR, "the disk is full: make room on it")
         while True:
             try:
-                self._put(batch, header, last_offset)
+                self.segments.append_batch(batch, header, last_offset)
                 break
             except OSError as e:
                 if not (is_essential and self._reserve.spend(e)):
                     raise self._unwritable(e) from e
         self._appended(header, base_offset, last_offset, size)
         return base_offset
-
-    def _put(self, batch: memoryview, header: BatchHeader, last_offset: int) -> None:
-        segment = self.segments[-1]
-        if segment.size and (
-            segment.size + len(batch) > self._segment_bytes
-            or last_offset - segment.base_offset > _MAX_RELATIVE_OFFSET
-            or header.max_timestamp > segment.roll_at
-            or segment.is_index_full
-        ):
-            segment = self.roll()
-        if not segment.size:
-            segment.begin(header.max_timestamp, age_ms=retention.rolling_age(segment, self.config))
-        segment.append(batch, last_offset, header.max_timestamp)
 
     def _unwritable(self, error: OSError) -> RequestError:
         """Clients try again without a word, so the log says it as well."""
@@ -320,7 +290,7 @@ class Partition:
             producer_id, producer_epoch, marker, offset=offset, timestamp=now, high_watermark=self.high_watermark
         )
         if aborted is not None:
-            self.segments[-1].transaction_index.append(aborted)
+            self.segments.active.transaction_index.append(aborted)
         return offset
 
     @property
@@ -335,24 +305,15 @@ class Partition:
         """As `read`, below the last stable offset, and the aborted transactions that may have data in it."""
         limit = self.last_stable_offset
         records = self.read(offset, max_bytes, at_least_one=at_least_one, before=limit)
-        segments = self.segments[self.segment_number(offset) :]
-        if not records or not any(len(segment.transaction_index) for segment in segments):
-            return records, []
-        for segment in segments:
-            span = segment.locate(offset)
-            if span is not None:
-                limit = min(limit, segment.offset_index.ceiling(span.position + len(records)) or limit)
-                break
-        return records, aborted_between((segment.transaction_index for segment in segments), offset, limit)
+        return records, self.segments.aborted_within(offset, len(records), limit) if records else []
 
-    def roll(self) -> Segment:
+    def roll(self) -> None:
         """Seal the active segment and begin a new one. Raises OSError; the old one stays active then."""
-        self.segments[-1].flush_indexes()
+        self.segments.roll(self.log_end_offset)
+
+    def _save_producers(self) -> None:
+        """Before a segment begins: so that recovery need not read the one before."""
         self._snapshots.save(self.log_end_offset, self.producers, checkpoint=False)
-        segment = Segment.create(self.folder, self.log_end_offset, index_interval=self.config.index_interval_bytes)
-        self.segments.append(segment)
-        self._configure_active()
-        return segment
 
     # Reading: the hot path of fetch.
 
@@ -375,41 +336,14 @@ class Partition:
                 f"offset {offset} is outside of {self.log_start_offset}..{self.log_end_offset}",
             )
         try:
-            return self._read(offset, max_bytes, limit, at_least_one=at_least_one)
+            return self.segments.read(
+                offset, max_bytes, limit if limit < self.log_end_offset else None, at_least_one=at_least_one
+            )
         except OSError as e:
             raise RequestError(ErrorCode.KAFKA_STORAGE_ERROR, f"{self.folder} cannot be read: {e.strerror}") from e
         except CorruptLogError as e:
             _LOG.error("%s", e)
             raise RequestError(ErrorCode.CORRUPT_MESSAGE, str(e)) from e
-
-    def _read(self, offset: int, max_bytes: int, limit: int, *, at_least_one: bool) -> bytes:
-        segments = self.segments
-        number = self.segment_number(offset)
-        segment = segments[number]
-        span = segment.locate(offset)
-        while span is None:
-            number += 1
-            if number == len(segments):
-                return b""
-            segment = segments[number]
-            span = segment.locate(offset)
-        end = segment.size
-        if limit < self.log_end_offset:
-            hidden = segment.locate(limit)
-            end = hidden.position if hidden else end
-        size = min(max_bytes, end - span.position)
-        if size < span.size:
-            if not at_least_one or span.position >= end:
-                return b""
-            size = span.size
-        return segment.read(span.position, size)
-
-    def segment_number(self, offset: int) -> int:
-        """The place in `segments` of the last one that begins at or before `offset`."""
-        number = len(self.segments) - 1
-        while number > 0 and self.segments[number].base_offset > offset:
-            number -= 1
-        return number
 
     # Syncing.
 
@@ -424,7 +358,7 @@ class Partition:
         """
         if self.offline is None:
             try:
-                self.segments[-1].flush_indexes()
+                self.segments.active.flush_indexes()
                 self._snapshots.save(self.log_end_offset, self.producers, checkpoint=True)
             except OSError as e:
                 _LOG.warning("%s: indexes and producers cannot be written down for now: %s", self.folder, e.strerror)
@@ -446,19 +380,7 @@ class Partition:
 
     def begin_sync(self) -> SyncTicket:
         """Name what a sync has to cover. Raises OSError, with too many open files for example."""
-        first = self.segment_number(self.recovery_point)
-        descriptors: list[int] = []
-        try:
-            for segment in self.segments[first:]:
-                descriptors.append(os.dup(segment.fd))
-                index = segment.transaction_index.open_unsynced()
-                if index is not None:
-                    descriptors.append(index)
-            descriptors.append(os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC))
-        except OSError:
-            for fd in descriptors:
-                os.close(fd)
-            raise
+        descriptors = self.segments.open_to_sync(self.recovery_point)
         self.dirty = False
         return SyncTicket(partition=self, offset=self.log_end_offset, descriptors=descriptors)
 
@@ -491,8 +413,7 @@ class Partition:
                 f"offset {offset} is outside of {self.log_start_offset}..{self.high_watermark}",
             )
         self._begin_at(offset)
-        while len(self.segments) > 1 and self.segments[1].base_offset <= self.log_start_offset:
-            self._retire(self.segments.pop(0))
+        self.segments.retire(self.segments.number_of(self.log_start_offset))
         return self.log_start_offset
 
     def _begin_at(self, offset: int) -> None:
@@ -510,58 +431,18 @@ class Partition:
         """
         if self.offline is not None or self.log_end_offset == self.log_start_offset:
             return False
-        if retention.is_due_to_roll(self.segments[-1], self.config, now):
+        if self.segments.is_due_to_roll(now):
             self.roll()
-        expired = retention.expired_segments(self.segments, self.config, now)
+        expired = self.segments.count_expired(now)
         if not expired:
             return False
         if expired == len(self.segments):
             self.roll()
         self._begin_at(self.segments[expired].base_offset)
-        for segment in self.segments[:expired]:
-            self._retire(segment)
-        del self.segments[:expired]
+        self.segments.retire(expired)
         return True
-
-    def replace_segments(self, cleaned: Iterable[CleanedSegment]) -> bool:
-        """Let compacted segments, oldest first, stand in place of what they were made of.
-
-        False where something of that has gone meanwhile: then no more is replaced. Raises OSError.
-        """
-        for new in cleaned:
-            bases = [segment.base_offset for segment in self.segments[:-1]]
-            first = bisect_left(bases, new.base_offset)
-            end = first + len(new.replaces)
-            if bases[first:end] != new.replaces:
-                return False
-            segment_files.replace(self.folder, new.replaces, new.base_offset)
-            segment = Segment(
-                self.folder, new.base_offset, index_interval=self.config.index_interval_bytes, create=False
-            )
-            segment.transaction_index.load()
-            for old in self.segments[first:end]:
-                old.close()
-                self._remove_later(old)
-            self.segments[first:end] = [segment]
-        return True
-
-    def _retire(self, segment: Segment) -> None:
-        segment.retire()
-        self._remove_later(segment)
-
-    def _remove_later(self, segment: Segment) -> None:
-        self._retired.append((time.monotonic() + self.config.file_delete_delay_ms / 1000, segment.base_offset))
-
-    def take_retired(self) -> list[int]:
-        """The base offsets of segments, renamed to be deleted, whose `file.delete.delay.ms` is over; once each."""
-        now = time.monotonic()
-        due = [base_offset for time_, base_offset in self._retired if time_ <= now]
-        self._retired = [entry for entry in self._retired if entry[0] > now]
-        return due
 
     def abandon(self) -> None:
         """Give all files back as they are; the partition is offline then."""
-        for segment in self.segments:
-            segment.close()
-        self.segments = []
+        self.segments.close()
         self.take_offline(f"{self.topic}-{self.index} is closed")

@@ -113,7 +113,7 @@ class Cleaner:
                 self._give_up(partition, result.error)
             return
         try:
-            is_whole = partition.replace_segments(result.segments)
+            is_whole = partition.segments.replace(result.segments)
         except OSError as e:
             self._give_up(partition, str(e))
             return

@@ -35,6 +35,10 @@ class SourceTaskContext(Protocol):
     offset_storage_reader: OffsetStorageReader
     transaction_context: TransactionContext | None
 
+    def request_commit(self) -> None:
+        """Store offsets soon, without waiting for `offset.flush.interval.ms`. For the task's own thread."""
+        ...
+
 
 class SourceTask(Configured, Generic[C]):
     """Reads one share of an outside system. All methods but `stop` are called by one thread, in its own process."""

@@ -50,6 +50,7 @@ class SourceContext:
         self.offset_storage_reader: OffsetStorageReader = offsets
         self.transaction_context: TransactionContext | None = None
         self.reconfigurations = 0
+        self.commits_requested = 0
         self.error: Exception | None = None
 
     def request_task_reconfiguration(self) -> None:
@@ -57,6 +58,9 @@ class SourceContext:
 
     def raise_error(self, error: Exception) -> None:
         self.error = error
+
+    def request_commit(self) -> None:
+        self.commits_requested += 1
 
 
 class SourceTaskHarness:

@@ -144,6 +144,21 @@ def test_a_task_that_wants_it_is_told_of_every_record_and_of_the_offsets_that_ar
     assert notes.read_text().splitlines() == told
 
 
+def test_offsets_are_stored_at_once_where_the_task_asks_for_it(
+    environment: MakeEnvironment, topic: str, tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes"
+    stored = "stored {'stream': 0} {'n': 4}"
+
+    async def scenario() -> None:
+        async with environment({"offset.flush.interval.ms": "3600000"}) as env:
+            props = {"connector__class": "TellingSource", "limit": "5", "commit__at": "4", "commit__file": str(notes)}
+            await count(env, topic, **props)
+            await eventually(lambda: notes.exists() and stored in notes.read_text().splitlines())
+
+    run(scenario())
+
+
 def test_a_record_that_does_not_fit_fails_the_task_and_those_before_it_arrive(
     environment: MakeEnvironment, statuses: Statuses, kafka: Kafka, topic: str, tmp_path: Path
 ) -> None:

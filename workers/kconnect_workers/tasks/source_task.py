@@ -62,6 +62,7 @@ class WorkerSourceTask:
         self._flush_interval_s = flush_interval_s
         self._flush_timeout_s = flush_timeout_s
         self._next_flush = 0.0
+        self._commit_requested = False
         self._retry_s = _FIRST_RETRY_S
         self._polled = 0
         self._commits = 0
@@ -99,7 +100,7 @@ class WorkerSourceTask:
         """Offsets are read to their end first: what an earlier run of this task stored is there when it looks."""
         self._offsets.catch_up()
         task = self._task
-        task.context = _Context(self._props, self._offsets)
+        task.context = _Context(self._props, self._offsets, self._request_commit)
         config: Config = type(task).config_class.parse(self._props)
         with plugin_call(type(task), "start", self._id):
             task.start(config)
@@ -128,9 +129,13 @@ class WorkerSourceTask:
                 self._sender.serve()
             else:
                 self._send(batch)
-        if time.monotonic() >= self._next_flush:
+        if self._commit_requested or time.monotonic() >= self._next_flush:
+            self._commit_requested = False
             self._next_flush = time.monotonic() + self._flush_interval_s
             self._commit_offsets(self._flush_timeout_s)
+
+    def _request_commit(self) -> None:
+        self._commit_requested = True
 
     def _poll(self) -> Sequence[SourceRecord] | RowBatch | None:
         """None when there is nothing now; a poll that came back empty at once is followed by a short pause."""
@@ -208,7 +213,13 @@ class WorkerSourceTask:
 class _Context:
     """A `SourceTaskContext`."""
 
-    def __init__(self, configs: dict[str, str], reader: OffsetStorageReader) -> None:
+    def __init__(
+        self, configs: dict[str, str], reader: OffsetStorageReader, request_commit: Callable[[], None]
+    ) -> None:
         self.configs = configs
         self.offset_storage_reader = reader
         self.transaction_context: TransactionContext | None = None
+        self._request_commit = request_commit
+
+    def request_commit(self) -> None:
+        self._request_commit()

@@ -24,6 +24,7 @@ class CountingConfig(Config):
     unfit_at: int = key(default=-1, doc="Number whose value no converter takes.")
     unstorable_at: int = key(default=-1, doc="Number whose offset JSON does not carry.")
     lost_stream: int = key(default=-1, doc="Stream whose records go to partition 7, which nobody has.")
+    commit_at: int = key(default=-1, doc="Number at whose acknowledgement a commit is asked for.")
     commit_file: str | None = key(default=None, doc="Gets a line for every commit.")
 
 
@@ -93,6 +94,8 @@ class TellingTask(CountingTask):
     """Wants to hear of every record."""
 
     def commit_record(self, record: SourceRecord, metadata: Message | None) -> None:
+        if record.value["n"] == self._config.commit_at:
+            self.context.request_commit()
         self._note("dropped" if metadata is None else f"{metadata.topic()} {metadata.offset()}")
 
     def commit_offsets(self, offsets: Collection[tuple[SourcePartition, SourceOffset]]) -> None:

@@ -1,17 +1,21 @@
 """Runs the README's first command as a newcomer would, and checks what the README promises of it.
 
 `python watch_demo.py COMMAND`, in a clone where it has not run yet: rows arrive in the topic, the file and the other
-database; Ctrl-C ends it; a second run goes on where the first was, and no row is missing or changed.
+database; it shows what flows, where REST listens, where the data lies and how to look at the topic; Ctrl-C ends it; a
+second run goes on where the first was, and no row is missing or changed.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -30,6 +34,42 @@ class DemoError(Exception):
     """The demo did not do what the README promises."""
 
 
+class Demo:
+    """The running command; what it prints is passed on, and kept."""
+
+    def __init__(self, command: str) -> None:
+        self.process = subprocess.Popen(
+            ["bash", "-c", command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            print(line, end="", flush=True)
+            self.lines.append(line.strip())
+
+    def close(self) -> None:
+        """Whatever still runs of it is killed."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self._reader.join(STOP_SECONDS)
+
+    def said(self, pattern: str) -> re.Match[str] | None:
+        return next(filter(None, (re.search(pattern, line) for line in self.lines)), None)
+
+
 def main(command: str) -> None:
     began = time.monotonic()
     with running(command) as demo:
@@ -39,9 +79,11 @@ def main(command: str) -> None:
         wait_for("1,000 lines in the file", lambda: len(file_ids()) >= 1000, demo, FLOW_SECONDS)
         wait_for("1,000 records in the topic", lambda: topic_size() >= 1000, demo, FLOW_SECONDS)
         print(f"demo: rows everywhere after {time.monotonic() - began:.1f} s", flush=True)
+        wait_for("the progress of every task", lambda: shows_progress(demo), demo, FLOW_SECONDS)
+        check_words(demo)
         # What a terminal does on Ctrl-C: the signal goes to the whole foreground group, make included.
-        os.killpg(demo.pid, signal.SIGINT)
-        wait_for("Ctrl-C ends it", lambda: demo.poll() is not None, None, STOP_SECONDS)
+        os.killpg(demo.process.pid, signal.SIGINT)
+        wait_for("Ctrl-C ends it", lambda: demo.process.poll() is not None, None, STOP_SECONDS)
     refuse_survivors()
     first = warehouse_ids()
 
@@ -50,10 +92,10 @@ def main(command: str) -> None:
         grown = len(first) + 100
         wait_for("new rows after a restart", lambda: len(warehouse_ids()) >= grown, demo, FLOW_SECONDS)
         # To the worker alone, so that make and the script tell its exit code.
-        os.kill(worker_pid(demo.pid), signal.SIGINT)
-        wait_for("the worker ends", lambda: demo.poll() is not None, None, STOP_SECONDS)
-        if demo.returncode != 0:
-            raise DemoError(f"after SIGINT to the worker the command ended with {demo.returncode}, not 0")
+        os.kill(worker_pid(demo.process.pid), signal.SIGINT)
+        wait_for("the worker ends", lambda: demo.process.poll() is not None, None, STOP_SECONDS)
+        if demo.process.returncode != 0:
+            raise DemoError(f"after SIGINT to the worker the command ended with {demo.process.returncode}, not 0")
     refuse_survivors()
     compare(first)
 
@@ -77,24 +119,49 @@ def compare(first: set[int]) -> None:
 
 
 @contextmanager
-def running(command: str) -> Iterator[subprocess.Popen[bytes]]:
-    demo = subprocess.Popen(["bash", "-c", command], stdin=subprocess.DEVNULL, start_new_session=True)
+def running(command: str) -> Iterator[Demo]:
+    demo = Demo(command)
     try:
         yield demo
     finally:
-        if demo.poll() is None:
-            os.killpg(demo.pid, signal.SIGTERM)
-            try:
-                demo.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                os.killpg(demo.pid, signal.SIGKILL)
+        demo.close()
 
 
-def wait_for(what: str, condition: Callable[[], bool], demo: subprocess.Popen[bytes] | None, seconds: float) -> None:
+def check_words(demo: Demo) -> None:
+    """What the first lines say is true, and the command that they name shows records."""
+    if demo.said(rf"^ready: REST at {re.escape(REST)}$") is None:
+        raise DemoError("it does not say where REST listens")
+    data = demo.said(r"; its data in (.+)$")
+    if data is None or Path.cwd() / ".kconnect" not in Path(data[1]).parents or not Path(data[1]).is_dir():
+        raise DemoError("it does not say where the log's data lies, or it does not lie under .kconnect")
+    hint = demo.said(r"^a topic's records: (kconnect consume TOPIC .+)$")
+    if hint is None:
+        raise DemoError("it does not say how to look at a topic")
+    command = shlex.split(hint[1].replace("TOPIC", "shop.orders"))
+    shown = subprocess.run(
+        [f".venv/bin/{command[0]}", *command[1:], "--exit"], capture_output=True, text=True, timeout=60, check=False
+    )
+    if shown.returncode != 0 or "order_id" not in shown.stdout:
+        raise DemoError(f"`{hint[1]}` shows no orders: {shown.stdout[:500]} {shown.stderr}")
+
+
+def shows_progress(demo: Demo) -> bool:
+    """Whether one line tells of records and rate of every task, and of the lag of the sinks."""
+    return (
+        demo.said(
+            r"^orders-file-sink-0 in [1-9][\d,]* out [1-9][\d,]* \([\d,]+/s, lag [\d,]+\)"
+            r" · orders-source-0 in [1-9][\d,]* out [1-9][\d,]* \([\d,]+/s\)"
+            r" · orders-sql-sink-0 in [1-9][\d,]* out [1-9][\d,]* \([\d,]+/s, lag [\d,]+\)$"
+        )
+        is not None
+    )
+
+
+def wait_for(what: str, condition: Callable[[], bool], demo: Demo | None, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        if demo is not None and demo.poll() is not None:
-            raise DemoError(f"{what}: the command ended with {demo.returncode} before that")
+        if demo is not None and demo.process.poll() is not None:
+            raise DemoError(f"{what}: the command ended with {demo.process.returncode} before that")
         if time.monotonic() > deadline:
             raise DemoError(f"{what}: not within {seconds:g} s")
         time.sleep(0.3)

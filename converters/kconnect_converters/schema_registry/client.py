@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -80,15 +80,21 @@ class SchemaRegistryClient:
             f"PUT {self._http.urls}/config/{subject}"
         )
 
-    def lookup(self, subject: str, text: str, schema_type: str = _AVRO) -> RegisteredSchema:
+    def lookup(
+        self, subject: str, text: str, schema_type: str = _AVRO, references: tuple[SchemaReference, ...] = ()
+    ) -> RegisteredSchema:
         """The schema as `subject` has it; DataError when it does not."""
-        return self._once(("lookup", subject, text), lambda: self._lookup(subject, text, schema_type))
+        key = ("lookup", subject, text, schema_type, references)
+        return self._once(key, lambda: self._lookup(subject, text, schema_type, references))
 
-    def _lookup(self, subject: str, text: str, schema_type: str) -> RegisteredSchema:
+    def _lookup(
+        self, subject: str, text: str, schema_type: str, references: tuple[SchemaReference, ...]
+    ) -> RegisteredSchema:
+        body = _body(text, schema_type)
+        if references:
+            body["references"] = [asdict(each) for each in references]
         try:
-            answer = self._http.request(
-                "POST", f"/subjects/{_quoted(subject)}{self._normalized()}", _body(text, schema_type)
-            )
+            answer = self._http.request("POST", f"/subjects/{_quoted(subject)}{self._normalized()}", body)
         except RefusedError as error:
             if error.status == 404:
                 raise DataError(

@@ -11,6 +11,7 @@ from kconnect.errors import DataError
 
 MAGIC: Final = 0
 _GUID_MAGIC: Final = 1
+_GUID_PREFIX_SIZE: Final = 17
 PREFIX_SIZE: Final = 5
 _HEADER_NAMES: Final = {True: "__key_schema_id", False: "__value_schema_id"}
 _prefix = struct.Struct(">bi")
@@ -41,17 +42,17 @@ def _guess(data: bytes) -> str:
     return "; it looks like text (StringConverter)"
 
 
-def header_id(headers: RawHeaders | None, *, is_key: bool) -> int | str | None:
-    """The schema's id, or its GUID, in the header that newer serializers write; None when there is none. DataError for
-    a header that holds something else."""
+def header_id(headers: RawHeaders | None, *, is_key: bool) -> tuple[int | str, bytes] | None:
+    """The schema's id, or its GUID, in the header that newer serializers write, and the format's own bytes after it;
+    None when there is none. DataError for a header that holds something else."""
     if not headers:
         return None
     wanted = _HEADER_NAMES[is_key]
     found = next((data for name, data in reversed(headers) if name == wanted), None)
     if found is None:
         return None
-    if len(found) == PREFIX_SIZE and found[0] == MAGIC:
-        return int(_prefix.unpack(found)[1])
-    if len(found) == 17 and found[0] == _GUID_MAGIC:
-        return str(uuid.UUID(bytes=bytes(found[1:])))
+    if len(found) >= PREFIX_SIZE and found[0] == MAGIC:
+        return int(_prefix.unpack_from(found)[1]), bytes(found[PREFIX_SIZE:])
+    if len(found) >= _GUID_PREFIX_SIZE and found[0] == _GUID_MAGIC:
+        return str(uuid.UUID(bytes=bytes(found[1:_GUID_PREFIX_SIZE]))), bytes(found[_GUID_PREFIX_SIZE:])
     raise DataError(f"header {wanted} holds neither a schema's id nor its GUID: {found[:20]!r}")

@@ -6,11 +6,8 @@ import logging
 from typing import Annotated
 
 from kconnect.config import MEDIUM, Config, key
-from kconnect.errors import DataError
-from kconnect.transform import R, Transform
 from kconnect.validators import CaseInsensitiveValidString
-
-_log = logging.getLogger(__name__)
+from kconnect_transforms.tombstone_handling import TombstoneHandling
 
 
 class TombstoneHandlerConfig(Config):
@@ -20,17 +17,12 @@ class TombstoneHandlerConfig(Config):
     )
 
 
-class TombstoneHandler(Transform[TombstoneHandlerConfig]):
+class TombstoneHandler(TombstoneHandling[TombstoneHandlerConfig]):
     """Other records pass as they are."""
 
-    def configure(self, config: TombstoneHandlerConfig) -> None:
-        self._behavior = config.behavior.lower()
+    log = logging.getLogger(__name__)
 
-    def apply(self, record: R) -> R | None:
-        if record.value is not None:
-            return record
-        if self._behavior == "fail":
-            raise DataError(f"a tombstone for the key {record.key!r:.100} (behavior=fail)")
-        if self._behavior == "drop_warn":
-            _log.warning("a tombstone for the key %.100r: dropped", record.key)
-        return None
+    def configure(self, config: TombstoneHandlerConfig) -> None:
+        behavior = config.behavior.lower()
+        self.fails = behavior == "fail"
+        self.drops_with = logging.WARNING if behavior == "drop_warn" else logging.DEBUG

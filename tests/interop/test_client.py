@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from confluent_kafka import TopicCollection
 
 from kconnect.errors import ConnectError
 from kconnect.kafka import admin, consumer, producer
@@ -26,6 +27,14 @@ def test_the_cluster_describes_itself(client: Client, cluster) -> None:
     metadata = admin({"bootstrap.servers": cluster.bootstrap}).list_topics(timeout=10)
     assert description.cluster_id == metadata.cluster_id
     assert set(description.brokers) == set(metadata.brokers)
+
+
+def test_topics_have_the_ids_that_kafkas_tools_show(client: Client, cluster) -> None:
+    topic, missing = cluster.new_topic(), f"missing-{uuid.uuid4().hex[:8]}"
+    described = cluster.admin.describe_topics(TopicCollection([topic]))[topic].result(30)
+    shown = str(described.topic_id).translate(str.maketrans("+/", "-_"))  # librdkafka's alphabet is another
+    assert client.topic_ids([topic, missing]) == {topic: shown}
+    assert missing not in cluster.admin.list_topics(timeout=10).topics
 
 
 def test_a_member_that_was_made_to_leave_is_gone(client: Client, cluster) -> None:

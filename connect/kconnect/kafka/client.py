@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -86,6 +87,18 @@ class Client:
                 if result.error_code == ErrorCode.NONE
             ]
         return found
+
+    def topic_ids(self, topics: Sequence[str]) -> dict[str, str]:
+        """The ids of those topics that exist and have one (not before Apache Kafka 2.8), as Kafka's tools print them.
+        A topic that is made anew under its name has another."""
+        asked = [requests.Metadata.Topic(name=topic) for topic in topics]
+        request = requests.Metadata(topics=asked, allow_auto_topic_creation=False)
+        answer = self._ask_any(request, responses.Metadata)
+        return {
+            topic.name: base64.urlsafe_b64encode(topic.topic_id).decode().rstrip("=")
+            for topic in answer.topics
+            if topic.error_code == ErrorCode.NONE and topic.name is not None and any(topic.topic_id)
+        }
 
     def leave_group(self, group_id: str, member_ids: Sequence[str]) -> None:
         """Have members leave that cannot say so themselves, such as those of a killed process, so that the others

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
 from kconnect_workers.runtime.environment import Environment
 from kconnect_workers.states import State, TargetState, TaskId
@@ -359,3 +360,84 @@ def test_a_killed_sink_is_taken_out_of_its_group(
             await eventually(lambda: puts(written)[-1:] == [14], timeout=20)
 
     run(scenario())
+
+
+def test_a_topic_that_is_made_anew_while_it_is_read_is_read_from_its_beginning(
+    environment: MakeEnvironment, kafka: Kafka, topic: str, written: Path
+) -> None:
+    async def scenario() -> None:
+        async with environment() as env:
+            await collect(env, topic, written)
+            await eventually(lambda: len(puts(written)) == 10)
+            await eventually(lambda: env.tasks()[SINK].stats.records_pending == 0)
+            kafka.delete(topic)  # the sink's consumer has it made again
+            kafka.produce(topic, [b'{"again": %d}' % n for n in range(20)])
+            await eventually(lambda: {"again": 19} in values())
+            await eventually(lambda: {"again": 0} in values())
+            await eventually(lambda: env.tasks()[SINK].stats.records_pending == 0)
+
+    def values() -> list[dict[str, int]]:
+        return [line["value"] for line in journal(written, "put")]
+
+    run(scenario())
+    assert all({"again": n} in values() for n in range(20))
+    assert kafka.committed("connect-collector", topic) == {0: 20}
+    calls = [line["call"] for line in journal(written) if line["call"] in ("open", "flush", "close")]
+    assert calls[calls.index("close") - 1 :][:3] == ["flush", "close", "open"]
+
+
+def commit(kafka: Kafka, group: str, topic: str, metadata: str) -> None:
+    """Five records of the topic are read, by what the group says."""
+    consumer = Consumer({"bootstrap.servers": kafka.address, "group.id": group})
+    consumer.commit(offsets=[TopicPartition(topic, 0, 5, metadata=metadata)], asynchronous=False)
+    consumer.close()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "begins_at"), [("topic-id=of-an-older-one", 0), ("", 5)], ids=["older", "untold"]
+)
+def test_what_was_committed_in_an_earlier_topic_of_the_name_does_not_count(
+    environment: MakeEnvironment, kafka: Kafka, topic: str, written: Path, metadata: str, begins_at: int
+) -> None:
+    commit(kafka, topic, topic, metadata)
+
+    async def scenario() -> None:
+        async with environment() as env:
+            await collect(env, topic, written, consumer__override__group__id=topic)
+            await eventually(lambda: 9 in puts(written))
+            await eventually(lambda: env.tasks()[SINK].stats.lag == 0)
+
+    run(scenario())
+    assert puts(written) == list(range(begins_at, 10))
+
+
+def test_a_sink_goes_on_where_it_committed_as_long_as_the_topic_is_the_same(
+    environment: MakeEnvironment, kafka: Kafka, topic: str, written: Path
+) -> None:
+    async def collect_until(last: int) -> None:
+        async with environment() as env:
+            await collect(env, topic, written)
+            await eventually(lambda: last in puts(written))
+
+    run(collect_until(9))
+    kafka.produce(topic, numbers(5))
+    run(collect_until(14))
+    assert puts(written) == list(range(15))
+
+
+def test_where_to_begin_in_a_topic_that_was_made_anew_is_left_to_the_user_who_wants_that(
+    environment: MakeEnvironment, statuses: Statuses, kafka: Kafka, topic: str, written: Path
+) -> None:
+    commit(kafka, topic, topic, "topic-id=of-an-older-one")
+    props = {"consumer.override.group.id": topic, "consumer.override.auto.offset.reset": "none"}
+
+    async def scenario() -> None:
+        async with environment() as env:
+            await collect(env, topic, written, **props)
+            await eventually(lambda: statuses.last(SINK) is State.FAILED, what=statuses)
+
+    run(scenario())
+    trace = statuses.traces[str(SINK)] or ""
+    assert f"topic {topic} was made anew: its id was of-an-older-one" in trace
+    assert "set or reset the offsets" in trace
+    assert puts(written) == []

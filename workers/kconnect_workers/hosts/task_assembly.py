@@ -7,11 +7,14 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import Consumer, KafkaError, Producer
 from confluent_kafka.admin import AdminClient
 
 from kconnect import kafka
 from kconnect.converter import Converter, HeaderConverter
+from kconnect.errors import ConfigError
+from kconnect.kafka.client import Client
+from kconnect.kafka.settings import known
 from kconnect.sink import SinkConnector
 from kconnect.source import SourceConnector, SourceTask
 from kconnect_workers.config.connector_config import ConnectorConfig, SinkConnectorConfig
@@ -32,14 +35,17 @@ from kconnect_workers.tasks.plugin_call import plugin_call
 from kconnect_workers.tasks.raw_messages import RawMessages
 from kconnect_workers.tasks.record_decoder import RecordDecoder
 from kconnect_workers.tasks.record_sender import RecordSender
+from kconnect_workers.tasks.sink_consumer import SinkConsumer
 from kconnect_workers.tasks.sink_task import WorkerSinkTask
 from kconnect_workers.tasks.source_task import WorkerSourceTask
 from kconnect_workers.tasks.subscription import ListedTopics, MatchingTopics
 from kconnect_workers.tasks.task_control import TaskControl
 from kconnect_workers.tasks.task_stats import TaskStats
 from kconnect_workers.tasks.topic_creator import TopicCreator
+from kconnect_workers.tasks.topic_ids import AskTopicIds, TopicIds
 from kconnect_workers.tasks.used_topics import UsedTopics
 
+log = logging.getLogger(__name__)
 clients_log = logging.getLogger("kconnect.kafka")
 
 # Bounds of what librdkafka may hold, which are generous by default: a task holds little of its own. A consumer whose
@@ -47,6 +53,7 @@ clients_log = logging.getLogger("kconnect.kafka")
 _PRODUCER_DEFAULTS = {"buffer.memory": str(32 * 1024 * 1024)}
 _CONSUMER_DEFAULTS = {"queued.max.messages.kbytes": str(16 * 1024), "fetch.queue.backoff.ms": "10"}
 _MAX_POLL_RECORDS = 500
+_TOPIC_IDS_TIMEOUT_S = 5.0
 _LARGEST_POLL = 1_000_000  # what librdkafka gives at a time
 
 
@@ -154,10 +161,8 @@ class TaskAssembly:
             task,
             props=self.task_props,
             control=self._control,
-            consumer=consumer,
+            consumer=self._sink_consumer(consumer, props),
             group_id=props["group.id"],
-            cooperative="cooperative" in props.get("partition.assignment.strategy", "").lower(),
-            max_poll_records=min(int(props.get("max.poll.records", _MAX_POLL_RECORDS)), _LARGEST_POLL),
             subscription=ListedTopics(config.topics) if config.topics else MatchingTopics(config.topics_regex),
             decoder=decoder,
             errors=errors,
@@ -167,8 +172,28 @@ class TaskAssembly:
             partition_log=PartitionLogs(consumer, self._admin).of,
             check_lease=self._host.check_lease,
             commit_interval_s=self.worker.offset_flush_interval_ms / 1000,
+        )
+
+    def _sink_consumer(self, consumer: Consumer, props: Mapping[str, str]) -> SinkConsumer:
+        return SinkConsumer(
+            consumer,
+            TopicIds(self._ask_topic_ids(props), interval_s=self.worker.offset_flush_interval_ms / 1000),
+            cooperative="cooperative" in props.get("partition.assignment.strategy", "").lower(),
+            resets=props.get("auto.offset.reset", "").lower() not in ("none", "error"),
+            max_poll_records=min(int(props.get("max.poll.records", _MAX_POLL_RECORDS)), _LARGEST_POLL),
             commit_timeout_s=self.worker.offset_flush_timeout_ms / 1000,
         )
+
+    def _ask_topic_ids(self, consumer_props: Mapping[str, str]) -> AskTopicIds:
+        """By a small client of our own: one of librdkafka's takes megabytes, and the consumer's does not tell."""
+        props = known(consumer_props, "admin")
+        try:
+            client = Client(props, client_id=f"connector-topics-{self.id}", timeout=_TOPIC_IDS_TIMEOUT_S)
+        except ConfigError as e:  # a way to log in that librdkafka alone has
+            log.info("%s: a topic that is made anew while it is read will not be noticed: %s", self.id, e)
+            return lambda _topics: {}
+        self._closing.callback(client.close)
+        return client.topic_ids
 
     def _converters(self) -> _Converters:
         converters = _Converters(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import confluent_kafka
 from confluent_kafka import Consumer, KafkaError, KafkaException
@@ -14,11 +14,15 @@ from kconnect.record import TopicPartition
 
 class OffsetCommitter:
     """librdkafka waits for an absent coordinator as long as a session lasts, and for an answer a minute, and does not
-    let itself be told otherwise: it waits in a thread of its own. One commit is under way at a time."""
+    let itself be told otherwise: it waits in a thread of its own. One commit is under way at a time. `metadata` gives
+    what is committed beside the offsets of a topic."""
 
-    def __init__(self, consumer: Consumer, timeout_s: float) -> None:
+    def __init__(
+        self, consumer: Consumer, timeout_s: float, metadata: Callable[[str], str] = lambda _topic: ""
+    ) -> None:
         self._consumer = consumer
         self._timeout_s = timeout_s
+        self._metadata = metadata
         self._commit: _Commit | None = None
 
     @property
@@ -32,7 +36,13 @@ class OffsetCommitter:
         deadline = time.monotonic() + self._timeout_s
         if self._commit is not None:
             self._await(self._commit, deadline)
-        self._commit = _Commit(self._consumer, offsets)
+        self._commit = _Commit(
+            self._consumer,
+            [
+                confluent_kafka.TopicPartition(*partition, offset, metadata=self._metadata(partition.topic))
+                for partition, offset in offsets.items()
+            ],
+        )
         self._commit.start()
         self._await(self._commit, deadline)
         if self._commit.error is not None:
@@ -45,10 +55,10 @@ class OffsetCommitter:
 
 
 class _Commit(threading.Thread):
-    def __init__(self, consumer: Consumer, offsets: Mapping[TopicPartition, int]) -> None:
+    def __init__(self, consumer: Consumer, offsets: list[confluent_kafka.TopicPartition]) -> None:
         super().__init__(name="committer", daemon=True)
         self._consumer = consumer
-        self._offsets = [confluent_kafka.TopicPartition(*partition, offset) for partition, offset in offsets.items()]
+        self._offsets = offsets
         self.error: Exception | None = None
 
     def run(self) -> None:

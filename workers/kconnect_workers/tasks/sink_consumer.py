@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import confluent_kafka
-from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException
 
 from kconnect.errors import ConnectError
 from kconnect.record import TopicPartition
 from kconnect_workers.tasks.consumed_message import ConsumedMessage
 from kconnect_workers.tasks.offset_committer import OffsetCommitter
+from kconnect_workers.tasks.topic_ids import Renewal, TopicIds
 
 log = logging.getLogger(__name__)
 
@@ -50,19 +51,24 @@ class RebalanceListener(Protocol):
 class SinkConsumer:
     """Belongs to the task's thread. What the listener raises comes out of the call in which it was told."""
 
+    _listener: RebalanceListener
+
     def __init__(
         self,
         consumer: Consumer,
-        listener: RebalanceListener,
+        topic_ids: TopicIds,
         *,
         cooperative: bool,
         max_poll_records: int,
         commit_timeout_s: float,
+        resets: bool,
     ) -> None:
+        """`resets` is false where `auto.offset.reset` leaves it to a user where to begin."""
         self._consumer = consumer
         self._max_poll_records = max_poll_records
-        self._committer = OffsetCommitter(consumer, commit_timeout_s)
-        self._listener = listener
+        self._committer = OffsetCommitter(consumer, commit_timeout_s, topic_ids.metadata)
+        self._topic_ids = topic_ids
+        self._resets = resets
         self._cooperative = cooperative
         self._raised: Exception | None = None
         self._assigned: set[TopicPartition] = set()
@@ -77,7 +83,8 @@ class SinkConsumer:
     def member_id(self) -> str | None:
         return self._consumer.memberid() or None
 
-    def subscribe(self, topics: Iterable[str]) -> None:
+    def subscribe(self, topics: Iterable[str], listener: RebalanceListener) -> None:
+        self._listener = listener
         self._consumer.subscribe(
             list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
@@ -119,6 +126,21 @@ class SinkConsumer:
             self._consumer.seek(confluent_kafka.TopicPartition(*partition, offset))
             self._positions[partition] = offset
 
+    def renewed_topics(self) -> list[Renewal]:
+        """Which topics were made anew while they are read, each told once; costs nothing most of the time. Where to go
+        on in them is for `begin_anew`."""
+        return self._topic_ids.renewed({partition.topic for partition in self._assigned})
+
+    def begin_anew(self, renewal: Renewal) -> list[TopicPartition]:
+        """Go on at the beginning of a topic that was made anew, and return which partitions that are. ConnectError
+        where a user is to say where."""
+        self._tell_renewal(renewal)
+        partitions = sorted(partition for partition in self._assigned if partition.topic == renewal.topic)
+        for partition in partitions:
+            self._consumer.seek(confluent_kafka.TopicPartition(*partition, OFFSET_BEGINNING))
+            self._positions.pop(partition, None)
+        return partitions
+
     def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Returns when they are committed. KafkaException when they are not, or not in time."""
         self._committer.commit(offsets)
@@ -157,6 +179,12 @@ class SinkConsumer:
     def _on_assign(self, consumer: Consumer, theirs: list[confluent_kafka.TopicPartition]) -> None:
         self._rebalances += 1
         partitions = _ours(theirs)
+        self._topic_ids.assigned({partition.topic for partition in partitions})
+        found = self._committed(consumer, theirs)
+        renewed = self._renewed_since(found)
+        for partition in theirs:
+            if partition.topic in renewed:
+                partition.offset = OFFSET_BEGINNING
         if self._cooperative:
             consumer.incremental_assign(theirs)
         else:
@@ -164,9 +192,15 @@ class SinkConsumer:
             self._assigned.clear()
         self._assigned.update(partitions)
         self._paused -= set(partitions)
-        committed = self._committed(consumer, theirs)
+        committed = {TopicPartition(p.topic, p.partition): p.offset for p in found if p.topic not in renewed}
         self._positions |= committed
-        self._guarded(lambda: self._listener.on_assigned(partitions, committed))
+
+        def tell() -> None:
+            for renewal in renewed.values():
+                self._tell_renewal(renewal)
+            self._listener.on_assigned(partitions, committed)
+
+        self._guarded(tell)
 
     def _on_revoke(self, _consumer: Consumer, theirs: list[confluent_kafka.TopicPartition]) -> None:
         partitions = _ours(theirs)
@@ -182,18 +216,38 @@ class SinkConsumer:
         self._rebalances += 1
         self._assigned.difference_update(partitions)
         self._paused.difference_update(partitions)
+        self._topic_ids.revoked({partition.topic for partition in self._assigned})
         for partition in partitions:
             self._positions.pop(partition, None)
 
-    def _committed(self, consumer: Consumer, theirs: list[confluent_kafka.TopicPartition]) -> dict[TopicPartition, int]:
+    def _committed(
+        self, consumer: Consumer, theirs: list[confluent_kafka.TopicPartition]
+    ) -> list[confluent_kafka.TopicPartition]:
+        """What the group has committed, where it has."""
         if not theirs:
-            return {}
+            return []
         try:
             found = consumer.committed(theirs, timeout=_COMMITTED_TIMEOUT_S)
         except KafkaException as e:
             log.warning("The group's committed offsets could not be read: %s", e.args[0].str())
-            return {}
-        return {TopicPartition(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
+            return []
+        return [partition for partition in found if partition.offset >= 0]
+
+    def _renewed_since(self, committed: Iterable[confluent_kafka.TopicPartition]) -> dict[str, Renewal]:
+        """The topics that were made anew since offsets were committed in those of these names."""
+        outdated = (self._topic_ids.outdated(there.topic, there.metadata) for there in committed)
+        return {renewal.topic: renewal for renewal in outdated if renewal is not None}
+
+    def _tell_renewal(self, renewal: Renewal) -> None:
+        """ConnectError where a user is to say where to begin."""
+        topic, was, new = renewal
+        what = f"topic {topic} was made anew: its id was {was}, and is {new}"
+        if not self._resets:
+            raise ConnectError(
+                f"{what}. With auto.offset.reset=none it is for you to say where to begin: set or reset the offsets of "
+                "the connector, or let it be earliest"
+            )
+        log.warning("%s. It is read from its beginning; offsets in the old one do not count.", what)
 
     def _guarded(self, tell: Callable[[], None]) -> None:
         """The client must not see an exception: it is kept for the call that is under way."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import KafkaException
 
 from kconnect.config import Config
 from kconnect.errors import RetriableError
@@ -56,8 +56,8 @@ class Reports(Protocol):
 class WorkerSinkTask:
     """Runs one sink task. `run` belongs to the task's thread; `stats` may be called by the teller.
 
-    `check_lease` is called before anything that others can see. `commit_interval_s` and
-    `commit_timeout_s` are `offset.flush.interval.ms` and `offset.flush.timeout.ms`.
+    `check_lease` is called before anything that others can see. `commit_interval_s` is
+    `offset.flush.interval.ms`.
     """
 
     def __init__(
@@ -67,10 +67,8 @@ class WorkerSinkTask:
         *,
         props: dict[str, str],
         control: TaskControl,
-        consumer: Consumer,
+        consumer: SinkConsumer,
         group_id: str,
-        cooperative: bool,
-        max_poll_records: int,
         subscription: Subscription,
         decoder: RecordDecoder,
         errors: ErrorHandler,
@@ -80,18 +78,11 @@ class WorkerSinkTask:
         partition_log: Callable[[TopicPartition], PartitionLog],
         check_lease: Callable[[], None],
         commit_interval_s: float,
-        commit_timeout_s: float,
     ) -> None:
         self._id = id
         self._task = task
         self._control = control
-        self._consumer = SinkConsumer(
-            consumer,
-            self,
-            cooperative=cooperative,
-            max_poll_records=max_poll_records,
-            commit_timeout_s=commit_timeout_s,
-        )
+        self._consumer = consumer
         self._subscription = subscription
         self._decoder = decoder
         self._errors = errors
@@ -141,11 +132,12 @@ class WorkerSinkTask:
         self._control.report(State.PAUSED if self._control.paused else State.RUNNING)
         topics = self._subscription.changed(self._consumer)
         if topics is not None:
-            self._consumer.subscribe(topics)
+            self._consumer.subscribe(topics, self)
+        self._begin_renewed()
         now = time.monotonic()
         if now >= self._next_commit or self._context.take_commit_request():
             self._next_commit = now + self._commit_interval_s
-            self._commit(self._offsets.current())
+            self._commit()
         self._rewind(self._context.take_rewinds())
         self._apply_pauses()
         received = self._consumer.poll(self._patience_s())
@@ -161,6 +153,13 @@ class WorkerSinkTask:
                 self._put(SinkBatch([], {}))
         elif self._redelivery.is_due:
             self._put(self._redelivery.batch)
+
+    def _begin_renewed(self) -> None:
+        """A topic that was made anew: the plugin writes what it holds of the old one, and begins with it anew."""
+        for renewal in self._consumer.renewed_topics():
+            partitions = self._consumer.begin_anew(renewal)
+            self._give_up(partitions, self._write_last)
+            self.on_assigned(partitions, {})
 
     def _patience_s(self) -> float:
         now = time.monotonic()
@@ -213,13 +212,12 @@ class WorkerSinkTask:
             for partition, offset in ours.items():
                 self._offsets.sought(partition, offset)
 
-    def _commit(self, current: Mapping[TopicPartition, int]) -> None:
-        """Of `current`, commit what `pre_commit` lets pass. Should it raise, go back to what was committed last."""
+    def _commit(self) -> None:
+        """Of what was put, commit what `pre_commit` lets pass. Should it raise, go back to what was committed last."""
         if not self._offsets.assigned:
             return
         try:
-            with plugin_call(type(self._task), "pre_commit", self._id):
-                offered = dict(self._task.pre_commit(dict(current)) or {})
+            offered = self._pre_commit(self._offsets.assigned)
         except Exception as e:
             self._counters.offset_commit_failures += 1
             back = self._offsets.rewind()
@@ -259,19 +257,22 @@ class WorkerSinkTask:
                 self._task.open(partitions)
 
     def on_revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        self._give_up(partitions, commit=True)
+        self._give_up(partitions, self._commit_last)
 
     def on_lost(self, partitions: Sequence[TopicPartition]) -> None:
         log.warning("%s: lost %s, which are closed without a commit", self._id, ", ".join(map(str, partitions)))
-        self._give_up(partitions, commit=False)
+        self._give_up(partitions)
 
-    def _give_up(self, partitions: Sequence[TopicPartition], *, commit: bool) -> None:
+    def _give_up(
+        self, partitions: Sequence[TopicPartition], last: Callable[[frozenset[TopicPartition]], object] | None = None
+    ) -> None:
+        """Close those of `partitions` that are ours, after `last` is done with them."""
         ours = self._offsets.assigned.intersection(partitions)
         if not ours:
             return
         try:
-            if commit:
-                self._commit_last(ours)
+            if last is not None:
+                last(ours)
             with plugin_call(type(self._task), "close", self._id):
                 self._task.close(sorted(ours))
         finally:
@@ -282,17 +283,26 @@ class WorkerSinkTask:
     def _commit_last(self, partitions: frozenset[TopicPartition]) -> None:
         """What cannot be committed any more will be put again, by whoever has the partitions then."""
         try:
-            with plugin_call(type(self._task), "pre_commit", self._id):
-                offered = dict(self._task.pre_commit(self._offsets.current(partitions)) or {})
-            self._store(offered)
+            self._store(self._pre_commit(partitions))
         except Exception as e:
             self._counters.offset_commit_failures += 1
             log.error("%s: offsets of closed partitions are not committed: %s", self._id, e, exc_info=e)
 
+    def _write_last(self, partitions: frozenset[TopicPartition]) -> None:
+        """Where nothing can be read again, and no offset counts any more."""
+        try:
+            self._pre_commit(partitions)
+        except Exception as e:
+            log.error("%s: what was put last may not be written, and is gone: %s", self._id, e, exc_info=e)
+
+    def _pre_commit(self, partitions: frozenset[TopicPartition]) -> dict[TopicPartition, int]:
+        with plugin_call(type(self._task), "pre_commit", self._id):
+            return dict(self._task.pre_commit(self._offsets.current(partitions)) or {})
+
     def _finish(self) -> None:
         """Whatever goes wrong here is logged: the outcome of the task is settled."""
         steps: Sequence[Callable[[], None]] = (
-            lambda: self._give_up(sorted(self._offsets.assigned), commit=True),
+            lambda: self._give_up(sorted(self._offsets.assigned), self._commit_last),
             self._task.stop,
             self._consumer.close,
             lambda: None if self._reports is None else self._reports.close(),

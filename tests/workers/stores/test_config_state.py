@@ -66,10 +66,15 @@ def test_records_are_those_of_kafka_connect(entry: Entry, key: bytes, value: byt
             b'{"include-tasks":true,"only-failed":false}',
             records.RestartRequest("c", True, False),
         ),
-        (b"session-key", b'{"key":"x","algorithm":"y","creation-timestamp":1}', None),
-        (b"tasks-fencing-c", b'{"task-count":3}', None),
-        (b"logger-cluster-root", b'{"level":"INFO"}', None),
+        (
+            b"session-key",
+            b'{"key":"eA==","algorithm":"HmacSHA256","creation-timestamp":1}',
+            records.SessionKey(b"x", "HmacSHA256", 1),
+        ),
+        (b"tasks-fencing-c", b'{"task-count":3}', records.TaskCount("c", 3)),
+        (b"logger-cluster-root", b'{"level":"INFO"}', records.LoggerLevel("root", "INFO")),
         (b"task-c-0", None, None),
+        (b"of-a-later-kafka", b"{}", None),
     ],
 )
 def test_reads_records_of_kafka_connect(key: bytes, value: bytes | None, record: ConfigRecord | None) -> None:
@@ -78,7 +83,13 @@ def test_reads_records_of_kafka_connect(key: bytes, value: bytes | None, record:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [(b"connector-c", b"{"), (b"connector-c", b"[]"), (b"task-c", b'{"properties":{}}'), (b"\xff", b"{}")],
+    [
+        (b"connector-c", b"{"),
+        (b"connector-c", b"[]"),
+        (b"task-c", b'{"properties":{}}'),
+        (b"\xff", b"{}"),
+        (b"session-key", b'{"key":"?","algorithm":"y","creation-timestamp":1}'),
+    ],
 )
 def test_a_broken_record_is_a_data_error_that_names_its_key(key: bytes, value: bytes) -> None:
     with pytest.raises(DataError) as caught:
@@ -124,6 +135,37 @@ def test_a_deleted_connector_leaves_nothing() -> None:
     )
     assert state.tasks("c") == []
     assert state.target_state("c") is TargetState.STARTED
+
+
+def test_new_tasks_wait_for_the_fencing_of_earlier_ones_even_of_a_deleted_connector() -> None:
+    state = state_of(CREATED, task(0), TasksCommit("c", 1))
+    assert (state.pending_fencing("c"), state.task_count("c")) == (True, None)
+    state.apply(records.TaskCount("c", 1))
+    assert (state.pending_fencing("c"), state.task_count("c")) == (False, 1)
+    state.apply(ConnectorConfig("c", None))
+    state.apply(CREATED)
+    assert (state.pending_fencing("c"), state.task_count("c")) == (False, 1)
+    state.apply(TasksCommit("c", 0))
+    assert state.pending_fencing("c")
+
+
+def test_a_set_of_tasks_has_a_generation_and_the_config_that_it_was_made_of() -> None:
+    state = state_of(CREATED)
+    assert (state.task_generation("c"), state.applied_config("c")) == (None, None)
+    for record in (task(0), TasksCommit("c", 1), ConnectorConfig("c", {"name": "c", "a": "1"}), TasksCommit("c", 0)):
+        state.apply(record)
+    assert (state.task_generation("c"), state.applied_config("c")) == (0, {"name": "c", "a": "1"})
+    state.apply(task(0))
+    state.apply(ConnectorConfig("c", {"name": "c", "a": "2"}))
+    assert state.applied_config("c") == {"name": "c", "a": "1"}
+    state.apply(TasksCommit("c", 1))
+    assert (state.task_generation("c"), state.applied_config("c")) == (1, {"name": "c", "a": "2"})
+
+
+def test_a_session_key_is_shown_to_nobody() -> None:
+    key = records.SessionKey(b"secret", "HmacSHA256", 1)
+    assert state_of(key).session_key == key
+    assert "secret" not in repr(key)
 
 
 changes = st.one_of(

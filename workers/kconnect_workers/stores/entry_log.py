@@ -30,17 +30,33 @@ class EntryLog(Protocol):
     async def stop(self) -> None: ...
 
 
+class PositionedLog(EntryLog, Protocol):
+    """Of one partition, so that a number says how far it has been read."""
+
+    @property
+    def position(self) -> int:
+        """The offset behind the last entry that was applied, -1 before the first. While an entry is applied, that is
+        the offset behind it."""
+        ...
+
+
 class MemoryLog:
-    """An EntryLog that forgets everything when the worker ends (standalone on an outside Kafka keeps only offsets)."""
+    """A PositionedLog that forgets everything when the worker ends (standalone on Kafka keeps only offsets)."""
 
     def __init__(self, apply: Apply) -> None:
         self._apply = apply
+        self._entries = 0
+
+    @property
+    def position(self) -> int:
+        return self._entries or -1
 
     async def start(self) -> None:
         pass
 
     async def append(self, entries: Sequence[Entry]) -> None:
         for key, value in entries:
+            self._entries += 1
             self._apply(key, value)
 
     async def read_to_end(self) -> None:

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from kconnect_workers.stores.entry_log import Entry
+from kconnect_workers.stores.java_json import encode
 
 Partition: TypeAlias = Mapping[str, Any]
 Offset: TypeAlias = Mapping[str, Any]
@@ -69,5 +70,5 @@ class SourceOffsets:
     def entry(self, connector: str, partition: Partition, offset: Offset | None) -> Entry:
         """What to write to have `offset` stored; None forgets the partition."""
         stored = self._stored.get(connector, {}).get(partition_key(partition))
-        key = msgspec.json.encode([connector, partition]) if stored is None else stored[0]
-        return key, None if offset is None else msgspec.json.encode(offset)
+        key = encode([connector, partition]) if stored is None else stored[0]
+        return key, None if offset is None else encode(offset)

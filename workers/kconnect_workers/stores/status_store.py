@@ -15,6 +15,7 @@ import msgspec
 
 from kconnect_workers.states import State, Status, TaskId
 from kconnect_workers.stores.entry_log import Apply, Entry, EntryLog
+from kconnect_workers.stores.java_json import encode
 
 _logger = logging.getLogger(__name__)
 
@@ -73,11 +74,17 @@ class StatusStore:
         return list(self._topics[connector])
 
     async def put(self, *statuses: Status) -> None:
+        """Of what this worker begins, whoever said something of it before."""
         await self._log.append([_entry(status) for status in statuses])
+
+    async def put_safe(self, *statuses: Status) -> None:
+        """Of what this worker ends: left out where another worker has said something in a later generation of the
+        group, and so has the connector or task by now."""
+        await self._log.append([_entry(status) for status in statuses if self._may_replace(status)])
 
     async def put_topic(self, connector: str, task: int, topic: str) -> None:
         use = _TopicUse(topic, connector, task, int(time.time() * 1000))
-        await self._log.append([(_topic_key(topic, connector), msgspec.json.encode(_TopicValue(use)))])
+        await self._log.append([(_topic_key(topic, connector), encode(_TopicValue(use)))])
 
     async def remove_topics(self, connector: str) -> None:
         await self._log.append([(_topic_key(topic, connector), None) for topic in self.topics(connector)])
@@ -91,6 +98,10 @@ class StatusStore:
         entries += [(f"status-task-{status.id}".encode(), None) for status in self.tasks(name)]
         entries += [(_topic_key(topic, name), None) for topic in self.topics(name)]
         await self._log.append(entries)
+
+    def _may_replace(self, status: Status) -> bool:
+        current = self.task(status.id) if isinstance(status.id, TaskId) else self.connector(status.id)
+        return current is None or current.worker_id == status.worker_id or current.generation <= status.generation
 
     def _apply(self, key: bytes, value: bytes | None) -> None:
         try:
@@ -123,7 +134,7 @@ def _entry(status: Status) -> Entry:
     kind = "task" if isinstance(status.id, TaskId) else "connector"
     trace = None if status.trace is None else _shortened(status.trace)
     value = _StatusValue(status.state, trace, status.worker_id, status.generation, status.version)
-    return f"status-{kind}-{status.id}".encode(), msgspec.json.encode(value)
+    return f"status-{kind}-{status.id}".encode(), encode(value)
 
 
 def _shortened(trace: str) -> str:

@@ -14,8 +14,9 @@ from confluent_kafka.admin import AdminClient
 from kconnect import kafka
 from kconnect.errors import ConnectError
 from kconnect.kafka.settings import known
-from kconnect_workers.stores.entry_log import Apply, Entry, EntryLog
-from kconnect_workers.stores.internal_topics import QUIET, create_topics
+from kconnect_workers.stores.entry_log import Apply, Entry, PositionedLog
+from kconnect_workers.stores.internal_topics import QUIET, InternalTopic, prepare_topics
+from kconnect_workers.stores.leader_writer import LeaderWriter
 from kconnect_workers.stores.topic_reader import READING, Place, Read, TopicReader, ends_of, have_reached
 from kconnect_workers.stores.topic_writer import write_entries
 
@@ -40,16 +41,24 @@ class TopicLogs:
         self._stopping = threading.Event()
         self._applies: dict[str, Apply] = {}
         self._positions: dict[Place, int] = {}
+        self._applied: dict[str, int] = {}
         self._waiters: list[tuple[Mapping[Place, int], asyncio.Future[None]]] = []
 
-    def opener(self, topic: str) -> Callable[[Apply], EntryLog]:
+    def opener(self, topic: str) -> Callable[[Apply], PositionedLog]:
         """What a store opens its log with."""
         return lambda apply: _TopicLog(self, topic, apply)
 
-    async def create(self, topics: Mapping[str, Mapping[str, str]]) -> None:
-        """Create the topics, with settings of theirs, that do not exist. ConnectError naming one that cannot be
-        created."""
-        await asyncio.to_thread(create_topics, self._open_admin(), topics)
+    def leader_log(self, topic: str, transactional_id: str) -> TopicLeaderLog:
+        """A LeaderLog over `topic`, whose leaders fence each other by `transactional_id`."""
+        return TopicLeaderLog(self, topic, LeaderWriter(self._props, transactional_id))
+
+    async def prepare(self, topics: Sequence[InternalTopic]) -> None:
+        """Create those that do not exist, and look at those that do: see `prepare_topics`."""
+        await asyncio.to_thread(prepare_topics, self._open_admin(), topics)
+
+    def position(self, topic: str) -> int:
+        """Behind the last entry that was applied of a topic of one partition, -1 before the first."""
+        return self._applied.get(topic, -1)
 
     async def stop(self) -> None:
         """Logs end with what they have read. May be called twice."""
@@ -66,17 +75,17 @@ class TopicLogs:
         ends = await self._ends(topic)
         self._start_reader()
         self._unread.put(dict.fromkeys(ends, 0))
-        await self._reached(ends)
+        await self.reached(ends)
 
     async def read_to_end(self, topic: str) -> None:
-        await self._reached(await self._ends(topic))
+        await self.reached(await self._ends(topic))
 
     async def append(self, topic: str, entries: Sequence[Entry]) -> None:
         """Returns when every entry is acknowledged by the broker and applied here."""
         if not entries:
             return
         ends = await asyncio.to_thread(write_entries, self._open_producer(), topic, entries, _BROKER_SECONDS)
-        await self._reached(ends)
+        await self.reached(ends)
 
     async def _ends(self, topic: str) -> Mapping[Place, int]:
         try:
@@ -87,7 +96,8 @@ class TopicLogs:
             raise ConnectError(f"topic {topic} cannot be read: it does not exist any more")
         return ends
 
-    async def _reached(self, ends: Mapping[Place, int]) -> None:
+    async def reached(self, ends: Mapping[Place, int]) -> None:
+        """Returns when everything before `ends` has been applied."""
         if have_reached(self._positions, ends):
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -149,7 +159,8 @@ class TopicLogs:
         for error in read.errors:
             _logger.warning("the worker's topics: %s", error.str())
         for entry in read.entries:
-            self._apply(*entry)
+            self._applied[entry.topic] = entry.offset + 1
+            self._apply(entry.topic, entry.key, entry.value)
         self._positions |= read.positions
         for ends, waiter in self._waiters:
             if not waiter.done() and have_reached(self._positions, ends):
@@ -164,12 +175,16 @@ class TopicLogs:
 
 
 class _TopicLog:
-    """One topic as an EntryLog."""
+    """One topic as a PositionedLog."""
 
     def __init__(self, logs: TopicLogs, topic: str, apply: Apply) -> None:
         self._logs = logs
         self._topic = topic
         self._apply = apply
+
+    @property
+    def position(self) -> int:
+        return self._logs.position(self._topic)
 
     async def start(self) -> None:
         await self._logs.follow(self._topic, self._apply)
@@ -182,3 +197,26 @@ class _TopicLog:
 
     async def stop(self) -> None:
         """The reader is shared: `TopicLogs.stop` ends it."""
+
+
+class TopicLeaderLog:
+    """The config topic as its leader writes it."""
+
+    def __init__(self, logs: TopicLogs, topic: str, writer: LeaderWriter) -> None:
+        self._logs = logs
+        self._topic = topic
+        self._writer = writer
+        self._writing = asyncio.Lock()
+
+    async def claim(self) -> None:
+        """ConnectError when it is not had in time."""
+        async with self._writing:
+            await asyncio.to_thread(self._writer.claim, _BROKER_SECONDS)
+
+    async def append(self, entries: Sequence[Entry]) -> None:
+        async with self._writing:
+            ends = await asyncio.to_thread(self._writer.write, self._topic, entries, _BROKER_SECONDS)
+        await self._logs.reached(ends)
+
+    async def stop(self) -> None:
+        self._writer.relinquish()

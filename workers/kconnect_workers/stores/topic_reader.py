@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from confluent_kafka import (
     Consumer,
@@ -34,13 +34,22 @@ _LATEST = _UNTYPED.OffsetSpec.latest()
 _BATCH = 500
 
 
+class ReadEntry(NamedTuple):
+    """A record; a value of None deletes the key."""
+
+    topic: str
+    offset: int
+    key: bytes
+    value: bytes | None
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """What one poll brought. `positions` say how far partitions have been read with it: an end may lie behind records
     that no consumer is given, markers of transactions and what was aborted."""
 
-    entries: list[tuple[str, bytes, bytes | None]] = field(default_factory=list)
-    """Topic, key and value; None deletes the key. Records without a key are left out."""
+    entries: list[ReadEntry] = field(default_factory=list)
+    """In the order of each partition. Records without a key are left out."""
     positions: dict[Place, int] = field(default_factory=dict)
     errors: list[KafkaError] = field(default_factory=list)
     """What the consumer reports; reading goes on behind it where that is possible."""
@@ -104,7 +113,7 @@ def _take(message: Message, read: Read) -> None:
         return
     key, value = message.key(), message.value()
     if key is not None:
-        read.entries.append((topic, _bytes(key), None if value is None else _bytes(value)))
+        read.entries.append(ReadEntry(topic, offset, _bytes(key), None if value is None else _bytes(value)))
     read.positions[topic, partition] = offset + 1
 
 

@@ -57,8 +57,8 @@ class OffsetTopic:
                     f"the offsets topic {self._topic} could not be read to its end within {_READ_TIMEOUT_S:g} s"
                 )
             read = reader.poll(_POLL_S)
-            for _topic, key, value in read.entries:
-                apply(key, value)
+            for entry in read.entries:
+                apply(entry.key, entry.value)
             self._positions |= read.positions
             if read.errors:
                 raise KafkaException(read.errors[0])

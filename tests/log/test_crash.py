@@ -242,8 +242,49 @@ def test_damage_below_the_synced_point_takes_the_partition_offline(
     broker.start()
     with RawClient(broker.bootstrap_servers) as again:
         assert again.produce(batch_of(b"c")).base_offset == 2
-        assert values_of(again.fetch(0)) == ([b"a" * 100] if damage == "truncated" else [b"c"])
-        assert values_of(again.fetch(1)) == [b"c"]
+        assert values_of(again.fetch(0)) == ([b"a" * 100] if damage == "truncated" else [])
+        assert values_of(again.fetch(2)) == [b"c"]
+
+
+@pytest.mark.parametrize("kept", [1, 0])
+def test_a_consumer_goes_on_to_the_end_of_a_repaired_partition(
+    broker: EmbeddedLog, client: RawClient, kept: int
+) -> None:
+    """Nobody writes any more: it must not wait for that before what was given up."""
+    client.create_topic()
+    for _ in range(3):
+        client.produce(batch_of(b"a" * 100))
+    broker.stop()
+    file = broker.data / "t-0" / f"{0:020d}.log"
+    corrupt(file, kept * (file.stat().st_size // 3) + 16)
+    broker.start()  # and the partition is offline
+    broker.stop()
+    repaired = repair(broker.data, "t-0")
+    assert (repaired.kept_until, repaired.next_offset) == (kept, 3)
+    for _ in range(2):  # what stands for the lost records is there after another start as well
+        broker.start()
+        assert read_to_end(broker, "t") == ([b"a" * 100] * kept, 3)
+        broker.stop()
+
+
+def read_to_end(log: EmbeddedLog, topic: str) -> tuple[list[bytes | None], int]:
+    """The values from the beginning until the consumer says that it is at the end, and where that is."""
+    source = Consumer({"bootstrap.servers": log.bootstrap_servers, "group.id": "reader", "enable.partition.eof": True})
+    source.assign([TopicPartition(topic, 0, 0)])
+    deadline = Deadline(30)
+    values: list[bytes | None] = []
+    while True:
+        deadline.check(f"the end of {topic} was reached after {values}")
+        for message in source.consume(100, 0.2):
+            error = message.error()
+            if error is None:
+                values.append(message.value())
+                continue
+            assert error.code() == KafkaError._PARTITION_EOF, error
+            end = message.offset()
+            assert end is not None
+            source.close()
+            return values, end
 
 
 def metadata_of(client: RawClient, topic: str) -> Any:

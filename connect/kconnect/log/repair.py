@@ -7,16 +7,19 @@ on: offsets are not given out twice, so that nobody takes new records for old on
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from kconnect.log.errors import LogError
-from kconnect.log.storage.checkpoint import read_offsets
+from kconnect.log.protocol.batch import HEADER, LENGTH_PREFIX, MAGIC, BatchHeader, sealed
+from kconnect.log.storage.checkpoint import LeaderEpochs, read_offsets
 from kconnect.log.storage.data_dir import DataDir
 from kconnect.log.storage.recovery import recover
 from kconnect.log.storage.segment import Segment
 
 _INDEX_INTERVAL = 4096
+_MAX_RELATIVE_OFFSET = 0x7FFFFFFE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +48,7 @@ def repair(data: Path, partition: str) -> Repaired:
         # The end that was is no orderly one any more: leader epochs have to grow.
         data_dir.clean_shutdown_marker.unlink(missing_ok=True)
         recovered = recover(folder, recovery_point=0, log_start_offset=log_start, index_interval=_INDEX_INTERVAL)
-        if recovered.log_end_offset < recovery_point:
-            recovered.segments.append(Segment.create(folder, recovery_point, index_interval=_INDEX_INTERVAL))
+        _fill(folder, recovered.segments, recovered.log_end_offset, recovery_point)
         for segment in recovered.segments:
             segment.flush_indexes()
             segment.close()
@@ -59,3 +61,35 @@ def repair(data: Path, partition: str) -> Repaired:
         raise LogError(f"{partition} cannot be repaired: {e}") from e
     finally:
         data_dir.close()
+
+
+def _fill(folder: Path, segments: list[Segment], first: int, end: int) -> None:
+    """Let empty batches, as compaction leaves them, stand for the offsets from `first` to `end`.
+
+    Without them a consumer that comes there would be given nothing, and wait, until somebody writes.
+    """
+    leader_epoch = max(0, LeaderEpochs(folder).latest)
+    while first < end:
+        last = min(end - 1, first + _MAX_RELATIVE_OFFSET)
+        if segments[-1].base_offset != first:
+            segments.append(Segment.create(folder, first, index_interval=_INDEX_INTERVAL))
+        now = time.time_ns() // 1_000_000
+        batch = sealed(
+            BatchHeader(
+                base_offset=first,
+                length=HEADER.size - LENGTH_PREFIX,
+                leader_epoch=leader_epoch,
+                magic=MAGIC,
+                crc=0,
+                attributes=0,
+                last_offset_delta=last - first,
+                base_timestamp=-1,
+                max_timestamp=now,  # retention goes by it
+                producer_id=-1,
+                producer_epoch=-1,
+                base_sequence=-1,
+                record_count=0,
+            )
+        )
+        segments[-1].append(batch, last, now)
+        first = last + 1

@@ -320,10 +320,13 @@ class Transactions(RuleBasedStateMachine):
     def settle(self) -> None:
         """Let everything come to its end, the time of all transactions included."""
         for _ in range(4):
-            while self.node.step():
-                pass
+            self.settle_calls()
             self.clock.time += TIMEOUT_MS
             self.node.loop.run_due()
+        self.settle_calls()
+
+    def settle_calls(self) -> None:
+        """Let happen what waits for nothing but its turn."""
         while self.node.step():
             pass
 
@@ -352,8 +355,7 @@ def committed_values(partition: Partition) -> set[int]:
     offset = partition.log_start_offset
     while offset < partition.last_stable_offset:
         data, aborted = partition.read_committed(offset, 1 << 20, at_least_one=True)
-        if not data:
-            break  # a power loss may leave offsets without records before the end
+        assert data, f"nothing is there at {offset}, before the end"
         to_come = sorted(aborted, key=lambda one: one.first_offset)
         aborting: set[int] = set()
         for header, batch in batches(memoryview(data), partial=True):
@@ -384,3 +386,26 @@ def test_a_power_loss_between_any_two_steps_of_an_end_leaves_a_transaction_whole
         machine.go_on(steps)
         machine.crash(power_loss=True, seed=seed)
         machine.teardown()
+
+
+@pytest.mark.parametrize("by", ["its producer", "another producer", "time"])
+def test_nothing_more_is_written_to_a_transaction_that_is_being_ended(by: str) -> None:
+    """What has to be synced before the decision is taken was settled when the end began."""
+    machine = Transactions()
+    machine.begin()
+    machine.write(pick=0, topics="t")
+    machine.settle_calls()
+    (client,) = machine.clients
+    partition = ("t", 0)
+    transactions = machine.node.transactions
+    transactions.check_partition(client.transactional_id, client.identity, partition)
+    if by == "its producer":
+        machine.end(pick=0, commit=True)
+    elif by == "another producer":
+        machine.take_over(client.transactional_id)
+    else:
+        machine.pass_time(TIMEOUT_MS)
+    with pytest.raises(RequestError) as refused:
+        transactions.check_partition(client.transactional_id, client.identity, partition)
+    assert refused.value.code is ErrorCode.CONCURRENT_TRANSACTIONS
+    machine.teardown()

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from kconnect.log.protocol.batch import Attribute, BatchHeader, Compression
+from kconnect.log.protocol.batch import Attribute, BatchHeader, Compression, batches
 from kconnect.log.protocol.control import ControlType, EndMarker
 from kconnect.log.protocol.records import Record, build_batch, read_records
 from kconnect.log.storage.compaction.cleaner import find_for, job_for
@@ -386,11 +387,24 @@ def test_small_segments_become_one(tmp_path: Path) -> None:
     partition.roll()
     assert clean(partition)
     assert rows_of(partition) == {i: (b"%d" % (i % 3), b"x" * 100) for i in (27, 28, 29)}
-    append(partition, (b"more", b"1"))
-    partition.roll()
-    assert clean(partition)
+    for _ in range(2):  # the batches that mark where segments ended go with those
+        append(partition, (b"more", b"1"))
+        partition.roll()
+        assert clean(partition)
     assert len(partition.segments) <= 3
     assert max(segment.size for segment in partition.segments) <= 500
+    partition.abandon()
+
+
+def test_a_reader_is_not_given_segments_that_are_empty_one_by_one(tmp_path: Path) -> None:
+    partition = open_partition(tmp_path)
+    for i in range(12):
+        append(partition, (b"a", b"%d" % i * 60))
+    partition.roll()
+    assert clean(partition)
+    assert len(partition.segments) > 3
+    first = next(iter(batches(memoryview(partition.read(0, 1000, at_least_one=True)))))
+    assert [record.offset for record in read_records(*first)] == [11]
     partition.abandon()
 
 
@@ -419,6 +433,23 @@ def test_what_is_missing_of_a_compacted_segment_is_no_damage(tmp_path: Path) -> 
     again = open_partition(tmp_path, recovery_point=2)
     assert rows_of(again) == {7: (b"a", b"7" * 60)}
     again.abandon()
+
+
+def test_every_segment_that_is_left_ends_where_the_next_begins(tmp_path: Path) -> None:
+    partition = open_partition(tmp_path)
+    for i in range(8):
+        append(partition, (b"a", b"%d" % i * 60))
+        append(partition, (b"only %d" % i, b"x" * 100))
+    partition.roll()
+    for step in range(2):
+        append(partition, (b"a", b"last"), timestamp=START + step)
+        partition.roll()
+        assert clean(partition, START + step * HOUR)
+        assert len(partition.segments) > 3
+        for segment, following in pairwise(partition.segments):
+            *_, (_, last) = segment.walk(0)
+            assert last.last_offset + 1 == following.base_offset
+    partition.abandon()
 
 
 def test_segments_that_went_meanwhile_are_not_replaced(tmp_path: Path) -> None:

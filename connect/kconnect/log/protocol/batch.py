@@ -134,6 +134,13 @@ def checksum(batch: Buffer) -> int:
     return int(crc32c(bytes(memoryview(batch)[CRC_START:])))
 
 
+def sealed(header: BatchHeader, payload: bytes = b"") -> bytes:
+    """The whole batch of a header, whose length has to be right, and what follows it, with its checksum."""
+    batch = bytearray(HEADER.pack(*header) + payload)
+    batch[CRC_START - 4 : CRC_START] = checksum(batch).to_bytes(4, "big")
+    return bytes(batch)
+
+
 def _is_cut_short(buffer: memoryview, position: int) -> bool:
     available = len(buffer) - position
     if available < LENGTH_PREFIX:

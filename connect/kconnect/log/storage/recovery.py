@@ -75,8 +75,9 @@ def _check_segments(segments: list[Segment], recovery_point: int) -> tuple[int, 
         if following and following[0].base_offset <= recovery_point:
             _check_synced_end(segment)
             continue
-        end_offset, torn_bytes = _check_tail(segment, recovery_point, is_last=not following)
-        if torn_bytes:
+        end_offset, torn_bytes = _check_tail(segment, recovery_point)
+        # A power loss may have emptied a segment, or ended it where a batch ends, and have left what is behind it.
+        if torn_bytes or (following and end_offset < following[0].base_offset):
             cut_bytes = torn_bytes + sum(later.size for later in following)
             for later in following:
                 segments.remove(later)
@@ -109,10 +110,10 @@ def _check_synced_end(segment: Segment) -> None:
         pass
 
 
-def _check_tail(segment: Segment, recovery_point: int, *, is_last: bool) -> tuple[int, int]:
+def _check_tail(segment: Segment, recovery_point: int) -> tuple[int, int]:
     """(offset behind the last sound batch, bytes cut off), the indexes brought up to there.
 
-    Compaction may have taken the end of any segment but the last.
+    Compaction leaves every segment the batch at its end, be it empty.
     """
     start = 0
     if segment.load_indexes():
@@ -133,7 +134,7 @@ def _check_tail(segment: Segment, recovery_point: int, *, is_last: bool) -> tupl
         torn_bytes = segment.size - torn.position
         segment.truncate(torn.position, end_offset)
         return end_offset, torn_bytes
-    if end_offset < recovery_point and is_last:
+    if end_offset < recovery_point:
         raise CorruptLogError(
             segment.path,
             segment.size,

@@ -8,8 +8,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, overload
 
+from kconnect.log.protocol.batch import HEADER
 from kconnect.log.storage import retention, segment_files
-from kconnect.log.storage.segment import MAX_SEGMENT_BYTES, Segment
+from kconnect.log.storage.segment import MAX_SEGMENT_BYTES, Segment, Span
 from kconnect.log.storage.transaction_index import aborted_between
 
 if TYPE_CHECKING:
@@ -123,16 +124,11 @@ class SegmentList(Sequence[Segment]):
         Empty where nothing is there, or the first batch is larger than `max_bytes`, unless `at_least_one` wants it
         all the same.
         """
-        segments = self._segments
-        number = self.number_of(offset)
-        segment = segments[number]
-        span = segment.locate(offset)
-        while span is None:
-            number += 1
-            if number == len(segments):
-                return b""
-            segment = segments[number]
-            span = segment.locate(offset)
+        found = self._find(offset, limit)
+        if found is None:
+            return b""
+        number, span = found
+        segment = self._segments[number]
         end = segment.size
         if limit is not None:
             hidden = segment.locate(limit)
@@ -144,16 +140,45 @@ class SegmentList(Sequence[Segment]):
             size = span.size
         return segment.read(span.position, size)
 
+    def _find(self, offset: int, limit: int | None) -> tuple[int, Span] | None:
+        """(number of the segment, where in it) of the batch that has `offset`, or of the first one behind it."""
+        segments = self._segments
+        number = self.number_of(offset)
+        span = segments[number].locate(offset)
+        while span is None:
+            number += 1
+            if number == len(segments):
+                return None
+            span = segments[number].locate(offset)
+        return self._skip_empty(number, span, limit) if span.size == HEADER.size else (number, span)
+
+    def _skip_empty(self, number: int, empty: Span, limit: int | None) -> tuple[int, Span]:
+        """The first batch with records behind an `empty` one, before `limit`, or else the last empty one.
+
+        Readers that are given nothing but empty batches take them for records larger than they asked for, and some
+        give up after several such answers.
+        """
+        found = number, empty
+        start = empty.position
+        for later in range(number, len(self._segments)):
+            for position, header in self._segments[later].walk(start):
+                if limit is not None and header.base_offset >= limit:
+                    return found
+                found = later, Span(position, header.size)
+                if header.record_count:
+                    return found
+            start = 0
+        return found
+
     def aborted_within(self, offset: int, size: int, limit: int) -> list[AbortedTransaction]:
         """The aborted transactions that may have data in the `size` bytes read from `offset` on, before `limit`."""
         segments = self._segments[self.number_of(offset) :]
         if not any(len(segment.transaction_index) for segment in segments):
             return []
-        for segment in segments:
-            span = segment.locate(offset)
-            if span is not None:
-                limit = min(limit, segment.offset_index.ceiling(span.position + size) or limit)
-                break
+        found = self._find(offset, limit)
+        if found is not None:
+            number, span = found
+            limit = min(limit, self._segments[number].offset_index.ceiling(span.position + size) or limit)
         return aborted_between((segment.transaction_index for segment in segments), offset, limit)
 
     def open_to_sync(self, offset: int) -> list[int]:

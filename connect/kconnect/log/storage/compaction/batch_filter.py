@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kconnect.log.protocol.batch import CRC_START, HEADER, LENGTH_PREFIX, Attribute, BatchHeader, checksum
+from kconnect.log.protocol.batch import HEADER, LENGTH_PREFIX, Attribute, BatchHeader, sealed
 from kconnect.log.protocol.compression import compress
 from kconnect.log.protocol.record_spans import RecordSpan, read_spans
 from kconnect.log.protocol.records import build_batch, read_records
@@ -24,10 +24,12 @@ class BatchFilter:
     """Takes the batches of a partition in their order, and gives what stays of each, as Kafka's cleaner does.
 
     A batch keeps its bounds, its producer's numbers and its compression. One that is left without records stays, empty,
-    where it is the last of an active producer or of all: its sequence, and the end of the log, are known by it.
+    where it is the last of an active producer, or of what becomes one segment: its sequence, and where the segment
+    ends, are known by it.
     Tombstones, and markers of transactions without data, stay for `delete_retention_ms` after they were first seen
     here: that time is written into the batch (its delete horizon), where readers expect the base of its timestamps.
-    `aborted_left` are the aborted transactions of which a marker stays.
+    `aborted_left` are the aborted transactions of which a marker stays. `end_offset` is where the segment ends that is
+    written.
     """
 
     def __init__(self, job: CompactionJob, offsets: OffsetMap, trail: TransactionTrail) -> None:
@@ -36,7 +38,7 @@ class BatchFilter:
         self._trail = trail
         self._now = job.now
         self._delete_horizon = job.now + job.delete_retention_ms
-        self._end_offset = job.end_offset
+        self.end_offset = job.end_offset
         self._producers = {producer.producer_id: producer for producer in job.producers}
 
     def apply(self, header: BatchHeader, batch: bytes) -> bytes | None:
@@ -111,7 +113,7 @@ class BatchFilter:
         )
 
     def _keeps_empty(self, header: BatchHeader) -> bool:
-        if header.last_offset + 1 == self._end_offset:
+        if header.last_offset + 1 == self.end_offset:
             return True
         producer = self._producers.get(header.producer_id) if header.producer_id >= 0 else None
         if producer is None:
@@ -129,7 +131,7 @@ def _with_records(header: BatchHeader, data: bytes, kept: Iterable[RecordSpan]) 
     else:
         max_timestamp = header.base_timestamp + max(span[1] for span in spans)
     payload = compress(header.compression, b"".join([data[span[4] : span[5]] for span in spans]))
-    return _sealed(
+    return sealed(
         header._replace(
             length=HEADER.size + len(payload) - LENGTH_PREFIX, max_timestamp=max_timestamp, record_count=len(spans)
         ),
@@ -139,7 +141,7 @@ def _with_records(header: BatchHeader, data: bytes, kept: Iterable[RecordSpan]) 
 
 def _emptied(header: BatchHeader) -> bytes:
     """The batch without any record."""
-    return _sealed(
+    return sealed(
         header._replace(
             length=HEADER.size - LENGTH_PREFIX,
             attributes=header.attributes & ~(_COMPRESSION | Attribute.DELETE_HORIZON),
@@ -148,9 +150,3 @@ def _emptied(header: BatchHeader) -> bytes:
         ),
         b"",
     )
-
-
-def _sealed(header: BatchHeader, payload: bytes) -> bytes:
-    batch = bytearray(HEADER.pack(*header) + payload)
-    batch[CRC_START - 4 : CRC_START] = checksum(batch).to_bytes(4, "big")
-    return bytes(batch)

@@ -36,7 +36,9 @@ def compact(job: CompactionJob) -> CompactionResult:
         written: list[CleanedSegment] = []
         bytes_before = bytes_after = 0
         try:
+            ends = dict(zip(job.segments, [*job.segments[1:], job.end_offset], strict=True))
             for group in group_segments(segments, job, offsets.end_offset):
+                batch_filter.end_offset = ends[group[-1].base_offset]
                 written.append(
                     CleanedSegment(base_offset=group[0].base_offset, replaces=[source.base_offset for source in group])
                 )

@@ -393,9 +393,7 @@ def commit(kafka: Kafka, group: str, topic: str, metadata: str) -> None:
     consumer.close()
 
 
-@pytest.mark.parametrize(
-    ("metadata", "begins_at"), [("topic-id=of-an-older-one", 0), ("", 5)], ids=["older", "untold"]
-)
+@pytest.mark.parametrize(("metadata", "begins_at"), [("topic-id=of-an-older-one", 0), ("", 5)], ids=["older", "untold"])
 def test_what_was_committed_in_an_earlier_topic_of_the_name_does_not_count(
     environment: MakeEnvironment, kafka: Kafka, topic: str, written: Path, metadata: str, begins_at: int
 ) -> None:

@@ -60,6 +60,10 @@ class Host:
         self._lease = Lease(time.monotonic() + _PATIENCE_S)
         self._offset_requests: dict[int, Future[list[tuple[bytes, bytes | None]]]] = {}
         self._numbers = itertools.count()
+        self._reporting = threading.Lock()
+        self._state = State.UNASSIGNED
+        self._trace: str | None = None
+        self._remarks: dict[str, str] = {}
         self.stop_requested = threading.Event()
 
     @property
@@ -82,7 +86,27 @@ class Host:
         shown = None if trace is None else process_redactor.redact(trace[:_MAX_REDACTED])
         if shown is not None and len(shown) > _MAX_TRACE:
             shown = f"{shown[:_MAX_TRACE]}\n… ({len(trace or '')} characters)"
-        self.send(messages.StateChanged(state=state.name, trace=shown, misconfigured=misconfigured))
+        with self._reporting:
+            self._state, self._trace = state, shown
+            self._send_state(misconfigured)
+
+    def remark(self, about: str, text: str | None) -> None:
+        """Say something beside the state, until there is another text about the same, or None. May be called by any
+        thread. What has failed has a trace instead."""
+        with self._reporting:
+            if self._remarks.get(about) == text:
+                return
+            if text is None:
+                del self._remarks[about]
+            else:
+                self._remarks[about] = process_redactor.redact(text)
+            if self._state is not State.FAILED:
+                self._send_state()
+
+    def _send_state(self, misconfigured: bool = False) -> None:
+        told = [self._trace, *(() if self._state is State.FAILED else self._remarks.values())]
+        trace = "\n".join(text for text in told if text is not None) or None
+        self.send(messages.StateChanged(state=self._state.name, trace=trace, misconfigured=misconfigured))
 
     def read_offsets(self, connector: str) -> list[tuple[bytes, bytes | None]]:
         """The connector's offsets that the worker keeps. ConnectError when it cannot tell."""

@@ -15,6 +15,7 @@ from kconnect_workers.hosts.host_log import log_to
 from kconnect_workers.hosts.inspection import inspect
 from kconnect_workers.hosts.lease import ExitCode
 from kconnect_workers.hosts.messages import ToHost
+from kconnect_workers.hosts.slow_calls import SlowCalls
 from kconnect_workers.hosts.task_host import TaskHost
 from kconnect_workers.states import State
 
@@ -32,22 +33,27 @@ def run_host(control: socket.socket, logs: socket.socket) -> int:
         set_bounds(Bounds.from_props(run.worker_props))
     match run:
         case messages.RunTask():
-            return _live(host, TaskHost(host, run))
+            return _live(host, TaskHost(host, run), run.slow_call_s)
         case messages.RunConnector():
-            return _live(host, ConnectorHost(host, run))
+            return _live(host, ConnectorHost(host, run), run.slow_call_s)
         case _:
             host.keep(lambda _message: None)
             host.send(inspect(run))
             return ExitCode.DONE
 
 
-def _live(host: Host, resident: Resident) -> int:
+def _live(host: Host, resident: Resident, slow_call_s: float) -> int:
     """Run a resident to its end; a failure is reported with its trace."""
+    slow_calls = SlowCalls(lambda text: host.remark("call", text), after_s=slow_call_s)
 
-    def tick() -> None:
+    def tell() -> None:
         stats = resident.stats()
         if stats is not None:
             host.send(stats)
+
+    def tick() -> None:
+        slow_calls.look()
+        tell()
 
     host.keep(resident.receive, tick)
     try:
@@ -56,5 +62,5 @@ def _live(host: Host, resident: Resident) -> int:
         host.report(State.FAILED, trace_of(e), misconfigured=isinstance(e, ConfigError))
         return ExitCode.FAILED
     finally:
-        tick()
+        tell()
     return ExitCode.DONE

@@ -72,6 +72,8 @@ class RunConnector(Message):
     worker_props: dict[str, str]
     plugins: list[PluginInfo]
     target_state: str
+    slow_call_s: float
+    """After how many seconds a call into the plugin is told of that does not return."""
     worker_keeps_offsets: bool = False
     """Whether source offsets are read and written through the worker, and not in the offsets topic."""
 
@@ -86,6 +88,7 @@ class RunTask(Message):
     worker_props: dict[str, str]
     plugins: list[PluginInfo]
     target_state: str
+    slow_call_s: float
     worker_keeps_offsets: bool = False
 
 

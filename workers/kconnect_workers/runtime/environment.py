@@ -51,6 +51,8 @@ class EnvironmentSettings:
     """A process ends when the worker was silent for this long."""
     inspection_timeout_s: float = 30.0
     """For listing, describing, validating."""
+    slow_call_s: float = 30.0
+    """A plugin's call that lasts longer is told of."""
     python: tuple[str, ...] = (sys.executable,)
     """The environment's own interpreter."""
 
@@ -169,6 +171,7 @@ class Environment:
             worker_props=self._worker_props,
             plugins=await self._plugin_infos(),
             target_state=target_state.name,
+            slow_call_s=self._settings.slow_call_s,
             worker_keeps_offsets=self._offsets is not None,
         )
         connector = ConnectorProcess(
@@ -213,6 +216,7 @@ class Environment:
             worker_props=self._worker_props,
             plugins=await self._plugin_infos(),
             target_state=target_state.name,
+            slow_call_s=self._settings.slow_call_s,
             worker_keeps_offsets=self._offsets is not None,
         )
         context = f"[{id.connector}|task-{id.task}] "

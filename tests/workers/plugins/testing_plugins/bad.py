@@ -17,7 +17,7 @@ from kconnect.source import SourceConnector, SourceTask
 
 class BadConfig(Config):
     bad_at: str = key(default="", doc="Where to misbehave.")
-    bad_how: str = key(default="raise", doc="raise, hang, hold, exit, abort, segfault; or what to return.")
+    bad_how: str = key(default="raise", doc="raise, hang, wait, hold, exit, abort, segfault; or what to return.")
 
 
 def misbehave(config: BadConfig, here: str) -> None:
@@ -28,6 +28,8 @@ def misbehave(config: BadConfig, here: str) -> None:
             raise ValueError(f"no good in {here}")
         case "hang":
             threading.Event().wait()
+        case "wait":
+            threading.Event().wait(2)
         case "hold":  # the interpreter: no other thread runs meanwhile
             re.match("(a+)+$", "a" * 64 + "b")
         case "exit":

@@ -9,6 +9,7 @@ from kconnect.errors import ConnectError
 from kconnect.plugin import PluginInfo, PluginKind
 from kconnect.plugins import Plugins
 from kconnect_workers.herder.herder import Herder
+from kconnect_workers.herder.pool import Alone
 from kconnect_workers.hosts.messages import ConfigInfos, ConfigKeyInfo, ConfigValueInfo
 from kconnect_workers.states import State, StatusListener, TargetState, TaskId
 from kconnect_workers.stores.config_store import ConfigStore
@@ -142,8 +143,10 @@ class Workbench:
 
     async def start(self) -> Herder:
         self.environment = NotingRunner()
-        self.herder = Herder("127.0.0.1:8083", self.stores, {"errors.restart.delay.max.ms": "1000"})
-        self.environment.listener = self.herder
+        pool = Alone("127.0.0.1:8083", self.configs)
+        self.herder = Herder(pool, self.stores, {"errors.restart.delay.max.ms": "1000"})
+        self.environment.listener = self.herder.supervision
+        await self.stores.start()
         await self.herder.start(self.environment)
         self.herder.run_stored()
         await self.settle()
@@ -152,7 +155,7 @@ class Workbench:
     async def settle(self) -> None:
         for name in self.herder.connectors():
             await self.herder.settled(name)
-        await self.herder._writer.flush()
+        await self.herder.supervision.flush()
 
     async def restart(self) -> Herder:
         await self.herder.stop()

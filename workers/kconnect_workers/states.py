@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from kconnect.errors import ConnectError
@@ -54,6 +54,9 @@ class Status:
     generation: int = 0
     trace: str | None = None
     version: str | None = None
+
+    def restarting(self) -> Status:
+        return replace(self, state=State.RESTARTING)
 
 
 class ReportedError(ConnectError):

@@ -47,7 +47,8 @@ def test_a_connector_goes_over_the_worker_where_it_names_a_value(
         again: list[str | TaskId] = []
         worker_props = {"errors.restart.enable": worker, "errors.restart.delay.initial.ms": "0"}
         recovery = Recovery(worker_props, again.append)
-        recovery.failed(TaskId("c", 0), connector)
+        outlook = recovery.failed(TaskId("c", 0), connector)
+        assert outlook.startswith("Started again" if restarted else "Not started again by itself: errors.restart.enable")
         timer = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().call_later(0, timer.set_result, None)  # behind the pause, which has no length
         await timer
@@ -65,7 +66,7 @@ def test_pauses_begin_anew_for_what_a_user_starts(
         for _ in range(2):
             recovery.failed(TaskId("c", 0), {})
         recovery.forget(forgotten)
-        recovery.failed(TaskId("c", 0), {})
+        assert recovery.failed(TaskId("c", 0), {}).endswith(f"after failure {count} in a row.")
         recovery.stop()
 
     asyncio.run(scenario())
@@ -95,7 +96,7 @@ def test_a_failed_task_is_started_again_unless_that_is_not_wanted(
             await herder.set_target_state("c", target)
             await workbench.settle()
         workbench.environment.starts.clear()
-        herder.on_status(TaskId("c", 0), State.FAILED, "boom", misconfigured=misconfigured)
+        herder.supervision.on_status(TaskId("c", 0), State.FAILED, "boom", misconfigured=misconfigured)
         await workbench.settle()
         # The pause is a millisecond: a timer that is due later has run when this one has.
         timer = asyncio.get_running_loop().create_future()

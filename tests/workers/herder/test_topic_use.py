@@ -29,8 +29,8 @@ def test_topics_outlive_the_worker_and_go_with_the_connector(workbench: Any) -> 
         await herder.create("other", SOURCE)
         await workbench.settle()
         for number, topic in ((0, "orders"), (1, "orders"), (1, "items")):
-            herder.on_topic_used(TaskId("c", number), topic)
-        herder.on_topic_used(TaskId("other", 0), "orders")
+            herder.supervision.on_topic_used(TaskId("c", number), topic)
+        herder.supervision.on_topic_used(TaskId("other", 0), "orders")
         await workbench.settle()
         herder = await workbench.restart()
         assert herder.topics("c") == ["orders", "items"]
@@ -48,12 +48,12 @@ def test_topics_that_were_forgotten_may_be_told_of_again(workbench: Any) -> None
         herder = await workbench.start()
         await herder.create("c", SOURCE)
         await workbench.settle()
-        herder.on_topic_used(TaskId("c", 0), "orders")
+        herder.supervision.on_topic_used(TaskId("c", 0), "orders")
         await workbench.settle()
         await herder.forget_topics("c")
         assert herder.topics("c") == []
         assert workbench.environment.forgotten_topics == ["c"]
-        herder.on_topic_used(TaskId("c", 0), "orders")
+        herder.supervision.on_topic_used(TaskId("c", 0), "orders")
         await workbench.settle()
         assert herder.topics("c") == ["orders"]
 
@@ -66,8 +66,8 @@ def test_what_can_be_no_topic_is_passed_over_and_so_are_tasks_of_no_connector(wo
         herder = await workbench.start()
         await herder.create("c", SOURCE)
         await workbench.settle()
-        herder.on_topic_used(TaskId("c", 0), topic)
-        herder.on_topic_used(TaskId("gone", 0), "orders")
+        herder.supervision.on_topic_used(TaskId("c", 0), topic)
+        herder.supervision.on_topic_used(TaskId("gone", 0), "orders")
         await workbench.settle()
         assert herder.topics("c") == herder.topics("gone") == []
 

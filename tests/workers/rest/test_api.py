@@ -301,7 +301,7 @@ def test_topics_are_shown_and_forgotten(serve: Any, workbench: Any) -> None:
     async def scenario(client: httpx.AsyncClient) -> None:
         await client.post("/connectors", json={"name": "c", "config": SOURCE})
         await workbench.settle()
-        workbench.herder.on_topic_used(TaskId("c", 0), "orders")
+        workbench.herder.supervision.on_topic_used(TaskId("c", 0), "orders")
         await workbench.settle()
         assert (await client.get("/connectors/c/topics")).json() == {"c": {"topics": ["orders"]}}
         assert (await client.put("/connectors/c/topics/reset")).status_code == 202

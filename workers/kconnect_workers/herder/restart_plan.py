@@ -22,3 +22,6 @@ class RestartPlan:
 
         numbers = [status.id.task for status in tasks if isinstance(status.id, TaskId) and meant(status)]
         return cls(meant(connector), tuple(numbers) if include_tasks else ())
+
+    def restarts(self, task: Status) -> bool:
+        return isinstance(task.id, TaskId) and task.id.task in self.tasks

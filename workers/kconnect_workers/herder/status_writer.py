@@ -46,12 +46,12 @@ class StatusWriter:
     def remove_connector(self, name: str) -> None:
         self._queue.put_nowait(lambda: self._store.remove_connector(name))
 
-    def remove_tasks_from(self, name: str, number: int) -> None:
-        """Forget the tasks of this number and above."""
+    def remove_tasks_from(self, name: str, number: int, *, of: str | None = None) -> None:
+        """Forget the tasks of this number and above, only those of the worker `of` if it is given."""
 
         async def remove() -> None:
-            ids = [status.id for status in self._store.tasks(name)]
-            gone = [task for task in ids if isinstance(task, TaskId) and task.task >= number]
+            statuses = [status for status in self._store.tasks(name) if of in (None, status.worker_id)]
+            gone = [status.id for status in statuses if isinstance(status.id, TaskId) and status.id.task >= number]
             await self._store.remove_tasks(*gone)
 
         self._queue.put_nowait(remove)

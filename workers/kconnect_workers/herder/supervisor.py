@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from kconnect.errors import ConnectError
+from kconnect_workers.herder.pool import Pool
 from kconnect_workers.herder.runner import ConnectorRunner
 from kconnect_workers.states import ReportedError, State, TargetState, TaskId
 from kconnect_workers.stores.config_store import ConfigStore
@@ -34,11 +35,13 @@ class _OutdatedError(Exception):
 
 
 class ConnectorSupervisor:
-    """Runs one connector and its tasks as the config store says, one change at a time.
+    """Runs one connector and its tasks, as far as they are this worker's, as the config store says, one change at a
+    time.
 
-    Whoever changes the store calls `wake`; the supervisor looks at what is stored then, so that several changes may
-    become one. It ends by itself when the connector is deleted and all of it has stopped. Failures become the
-    connector's status: the supervisor goes on, and tries again when it is woken, or by itself after a while.
+    Whoever sees the store or the worker's share change calls `wake`; the supervisor looks at what is stored then, so
+    that several changes may become one. It ends by itself when nothing of the connector is to run here, and all of it
+    has stopped. Failures become the connector's status: the supervisor goes on, and tries again when it is woken, or
+    by itself after a while.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class ConnectorSupervisor:
         name: str,
         configs: ConfigStore,
         environment: ConnectorRunner,
+        pool: Pool,
         report: Report,
         *,
         on_tasks_gone: Callable[[str, int], None],
@@ -54,6 +58,7 @@ class ConnectorSupervisor:
         self._name = name
         self._configs = configs
         self._environment = environment
+        self._pool = pool
         self._report = report
         self._on_tasks_gone = on_tasks_gone
         self._wanted = _Wanted()
@@ -129,7 +134,7 @@ class ConnectorSupervisor:
                 self._failed(wanted, f"{type(e).__name__}: {e}")
             if not self._woken.is_set():
                 self._settled.set()
-                if self._configs.state.config(self._name) is None and not self._failures:
+                if not self._is_here() and not self._failures:
                     return
 
     def _failed(self, wanted: _Wanted, trace: str) -> None:
@@ -157,16 +162,39 @@ class ConnectorSupervisor:
             return
         if target is TargetState.STOPPED:
             await self._stop_all()
-            if self._configs.state.tasks(self._name):
-                await self._configs.put_tasks(self._name, [])
-            self._on_tasks_gone(self._name, 0)
-            self._report(self._name, State.STOPPED, None)
-        else:
+            if self._pool.runs(self._name):
+                await self._forget_tasks()
+            return
+        configured = True
+        if self._pool.runs(self._name):
             changed = await self._run_connector(props, target, restart=wanted.restart_connector)
-            configured = True
             if target is TargetState.STARTED and (changed or wanted.reconfigure):
                 configured = await self._configure_tasks()
-            await self._run_tasks(props, target, wanted.restart_tasks, replace=configured)
+        else:
+            await self._leave_connector(target)
+        await self._run_tasks(props, target, wanted.restart_tasks, replace=configured)
+
+    def _is_here(self) -> bool:
+        """Whether anything of the connector is to run here."""
+        state, name = self._configs.state, self._name
+        ids: list[str | TaskId] = [name, *(TaskId(name, number) for number in range(len(state.tasks(name))))]
+        return state.config(name) is not None and any(self._pool.runs(id) for id in ids)
+
+    async def _forget_tasks(self) -> None:
+        """A connector that is STOPPED has none."""
+        if self._configs.state.tasks(self._name):
+            await self._pool.put_tasks(self._name, [])
+        self._on_tasks_gone(self._name, 0)
+        self._report(self._name, State.STOPPED, None)
+
+    async def _leave_connector(self, target: TargetState) -> None:
+        """The connector runs elsewhere, some of its tasks may run here."""
+        if self._running is not None:
+            self._running = None
+            await self._environment.stop_connector(self._name)
+        if self._running_target is not target:
+            self._running_target = target
+            await self._environment.set_target_state(self._name, target)
 
     async def _run_connector(self, props: Mapping[str, str], target: TargetState, *, restart: bool) -> bool:
         """Start, restart, pause or resume the connector; whether its tasks may have changed by that."""
@@ -197,7 +225,7 @@ class ConnectorSupervisor:
             return False
         state = self._configs.state
         if state.inconsistent(self._name) or configs != [dict(config) for config in state.tasks(self._name)]:
-            await self._configs.put_tasks(self._name, configs)
+            await self._pool.put_tasks(self._name, configs)
         return True
 
     async def _task_configs(self) -> list[dict[str, str]]:
@@ -221,6 +249,7 @@ class ConnectorSupervisor:
         return (
             self._wanted.restart_connector
             or self.incarnation != state.incarnation(name)
+            or not self._pool.runs(name)
             or self._running != state.config(name)
             or self._running_target is not state.target_state(name)
         )
@@ -230,17 +259,20 @@ class ConnectorSupervisor:
     ) -> None:
         """Start the tasks that are configured and do not run, and those of `restart` anew; with `replace` stop or
         replace those that run with another configuration."""
-        configured = dict(enumerate(self._configs.state.tasks(self._name)))
+        stored = self._configs.state.tasks(self._name)
+        configured = {
+            number: config for number, config in enumerate(stored) if self._pool.runs(TaskId(self._name, number))
+        }
         outdated = [
             number
             for number, started in self._running_tasks.items()
-            if number in restart or (replace and started != (props, configured.get(number)))
+            if number in restart or number not in configured or (replace and started != (props, configured[number]))
         ]
         if outdated:
             for number in outdated:
                 del self._running_tasks[number]
             await self._environment.stop_tasks([TaskId(self._name, number) for number in outdated])
-        self._on_tasks_gone(self._name, len(configured))
+        self._on_tasks_gone(self._name, len(stored))
         for number in configured.keys() - self._running_tasks.keys():
             task = TaskId(self._name, number)
             try:

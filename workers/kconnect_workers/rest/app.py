@@ -50,7 +50,6 @@ def create_app(
     app.state.herder = herder
     app.state.environment = environment
     app.state.offsets = offsets
-    app.state.log_levels = {}
     app.state.cluster_id = cluster_id
     app.state.admin_token = admin_token
     app.state.topic_tracking = topic_tracking

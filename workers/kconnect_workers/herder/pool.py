@@ -1,0 +1,85 @@
+"""The pool: the workers that share connectors and tasks among themselves, as one of them sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from kconnect.errors import ConnectError
+from kconnect_workers.states import TaskId
+from kconnect_workers.stores.config_store import ConfigStore
+
+
+class ElsewhereError(ConnectError):
+    """Another worker of the pool has to do this: `url` is its REST API's."""
+
+    def __init__(self, message: str, url: str) -> None:
+        super().__init__(message)
+        self.url = url
+
+
+class Pool(Protocol):
+    """Belongs to the worker's event loop."""
+
+    @property
+    def worker_id(self) -> str:
+        """This worker's, as statuses name it."""
+        ...
+
+    @property
+    def generation(self) -> int:
+        """Grows with every rebalance: of two statuses the one of the older generation is out of date."""
+        ...
+
+    @property
+    def leads(self) -> bool:
+        """Whether this worker writes the configs of the pool."""
+        ...
+
+    def runs(self, id: str | TaskId) -> bool:
+        """Whether the connector of this name, or this task, is this worker's to run."""
+        ...
+
+    def on_work_changed(self) -> None:
+        """What there is to run has, or may have: connectors came or went, or have another number of tasks."""
+        ...
+
+    async def expect_leader(self) -> None:
+        """Returns when this worker leads. ElsewhereError naming the worker that does, RebalanceInProgressError when
+        there is none for a while."""
+        ...
+
+    async def expect_owner(self, id: str | TaskId) -> None:
+        """Returns when `id` is this worker's to run. ElsewhereError naming the worker whose it is, or one that knows;
+        RebalanceInProgressError when it is nobody's for a while."""
+        ...
+
+    async def put_tasks(self, name: str, configs: Sequence[Mapping[str, str]]) -> None:
+        """Have the configs of a connector's tasks stored, by whoever may. ConnectError when that fails."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """A standalone worker: everything is its own."""
+
+    worker_id: str
+    configs: ConfigStore
+    generation: int = 0
+    leads: bool = True
+
+    def runs(self, id: str | TaskId) -> bool:
+        return True
+
+    def on_work_changed(self) -> None:
+        pass
+
+    async def expect_leader(self) -> None:
+        pass
+
+    async def expect_owner(self, id: str | TaskId) -> None:
+        pass
+
+    async def put_tasks(self, name: str, configs: Sequence[Mapping[str, str]]) -> None:
+        await self.configs.put_tasks(name, configs)

@@ -8,6 +8,7 @@ import typer
 
 from kconnect_workers.cli.output import Column, Output, OutputOption, print_json, print_table
 from kconnect_workers.cli.rest_client import DEFAULT_URL, RestClient, UrlOption
+from kconnect_workers.outlook import without_outlook
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The connector's name.")]
 
@@ -86,9 +87,13 @@ def register(app: typer.Typer) -> None:
 
 
 def _failure(failed: str, trace: str, *, whole: bool) -> None:
-    """A failure's message, which a worker puts first, and under it the trace, or where its cause happened."""
-    message, *lines = trace.rstrip().split("\n")
+    """A failure's message, which a worker puts first, what is to become of it, and the trace, or where its cause
+    happened."""
+    told, outlook = without_outlook(trace)
+    message, *lines = told.rstrip().split("\n")
     typer.echo(f"\n{failed} has failed: {message}")
+    if outlook is not None:
+        typer.echo(f"  {outlook}")
     cause = "\n".join(lines).partition(_CONSEQUENCES)[0].rstrip()
     shown = lines if whole else cause.split("\n")[-_LAST_LINES:]
     if len(shown) < len(lines):

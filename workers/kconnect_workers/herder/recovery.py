@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from kconnect.errors import ConfigError
+from kconnect_workers import outlook
 from kconnect_workers.config.restart_config import RestartConfig
 from kconnect_workers.states import TaskId, connector_of
 
@@ -46,11 +47,11 @@ class Recovery:
         self._failures: dict[str | TaskId, Failures] = {}
         self._pending: dict[str | TaskId, asyncio.TimerHandle] = {}
 
-    def failed(self, id: str | TaskId, props: Mapping[str, str]) -> None:
-        """A connector with the validated config `props`, or a task of it, has failed."""
+    def failed(self, id: str | TaskId, props: Mapping[str, str]) -> str:
+        """A connector with the validated config `props`, or a task of it, has failed. Returns its outlook."""
         config = self._config(id, props)
         if not config.errors_restart_enable:
-            return
+            return outlook.never("errors.restart.enable is false")
         loop = asyncio.get_running_loop()
         failures = self._failures.get(id, Failures()).next(loop.time(), config)
         self._failures[id] = failures
@@ -58,6 +59,7 @@ class Recovery:
         delay = failures.delay(config)
         _logger.warning("%s is started again in %g s, after failure %d in a row", id, delay, failures.count)
         self._pending[id] = loop.call_later(delay, self._start_again, id)
+        return outlook.again(delay, failures.count)
 
     def forget(self, id: str | TaskId) -> None:
         """A connector and its tasks, or one task, are gone, or started by a user: how they failed before is of no

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import struct
@@ -78,6 +79,11 @@ class Connection:
         if self._login_due_at is not None and time.monotonic() >= self._login_due_at:
             self._log_in()
         return self._ask(request, response, at_most, timeout)
+
+    def abort(self) -> None:
+        """Have a request that waits in another thread fail at once, with RetriableError; `close` is still to follow."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """May be called twice."""

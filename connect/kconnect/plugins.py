@@ -49,10 +49,12 @@ class Plugins:
 
     def resolve(self, kinds: PluginKind | Iterable[PluginKind], name: str) -> PluginInfo:
         """The plugin of one of `kinds` that `name` means: a Python path (`module:Class` or dotted), a Java class
-        name or an alias. ConfigError when there is none (with the nearest names) or more than one."""
+        name or an alias; a class's own name wins over one that is short for another's Java name. ConfigError when
+        there is none (with the nearest names) or more than one."""
         wanted = {kinds} if isinstance(kinds, PluginKind) else set(kinds)
         found = [info for info in self._by_name.get(name, ()) if info.kind in wanted]
-        exact = [info for info in found if name in _exact_names(info)] or found
+        own = [info for info in found if name == info.class_name.rpartition(":")[2]]
+        exact = [info for info in found if name in _exact_names(info)] or own or found
         if len({info.class_name for info in exact}) > 1:
             meant = " or ".join(sorted(info.class_name for info in exact))
             raise ConfigError(f"{name} could mean several classes", suggestion=f"write {meant}")

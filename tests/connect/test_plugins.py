@@ -147,6 +147,23 @@ def test_a_name_with_two_meanings_is_refused_with_both() -> None:
     assert plugins.resolve(CONNECTORS, "ShopSourceConnector").class_name == "shop.source:ShopSource"
 
 
+class Replica:
+    @hookimpl
+    def register_connectors(self) -> list[Plugin]:
+        return [
+            Plugin("shop.replica:HttpShop", kind="sink", java="one.HttpShopConnector"),
+            Plugin("shop.replica:OtherHttpShop", kind="sink", java="other.HttpShopConnector"),
+        ]
+
+
+def test_a_class_s_own_name_is_not_that_of_another_which_stands_in_for_its_like_in_java() -> None:
+    plugins = Plugins.discover([Entry("replica", Replica)])
+    assert plugins.resolve(CONNECTORS, "HttpShop").class_name == "shop.replica:HttpShop"
+    assert plugins.resolve(CONNECTORS, "OtherHttpShop").class_name == "shop.replica:OtherHttpShop"
+    with pytest.raises(ConfigError, match="could mean several classes"):
+        plugins.resolve(CONNECTORS, "HttpShopConnector")
+
+
 def raising() -> object:
     raise RuntimeError("the driver is broken")
 

@@ -1,0 +1,13 @@
+"""HTTP as source and sink: polled REST APIs, webhooks, records as requests."""
+
+from __future__ import annotations
+
+from kconnect import Plugin, hookimpl
+
+
+@hookimpl
+def register_connectors() -> list[Plugin]:
+    return [
+        Plugin("kconnect_http.sink:HttpSink", kind="sink", java="io.aiven.kafka.connect.http.HttpSinkConnector"),
+        Plugin("kconnect_http.sink:ConfluentHttpSink", kind="sink", java="io.confluent.connect.http.HttpSinkConnector"),
+    ]

@@ -22,6 +22,9 @@ _PRIMITIVES = (
 )
 _JSON = Plugin("kconnect_converters.json:JsonConverter", java="org.apache.kafka.connect.json.JsonConverter")
 _AVRO = Plugin("kconnect_converters.avro:AvroConverter", java="io.confluent.connect.avro.AvroConverter")
+_JSON_SCHEMA = Plugin(
+    "kconnect_converters.json_schema:JsonSchemaConverter", java="io.confluent.connect.json.JsonSchemaConverter"
+)
 _PLAIN_AVRO = Plugin("kconnect_converters.avro:PlainAvroConverter")
 _SIMPLE_HEADER = Plugin(
     "kconnect_converters.header:SimpleHeaderConverter",
@@ -31,7 +34,7 @@ _SIMPLE_HEADER = Plugin(
 
 @hookimpl
 def register_converters() -> list[Plugin]:
-    return [_JSON, _AVRO, _PLAIN_AVRO, *_PRIMITIVES]
+    return [_JSON, _AVRO, _PLAIN_AVRO, _JSON_SCHEMA, *_PRIMITIVES]
 
 
 @hookimpl

@@ -6,7 +6,7 @@ import struct
 from typing import Any
 
 from kconnect.errors import DataError
-from kconnect_converters.avro.varint import long_bytes, read_long
+from kconnect_converters.varint import long_bytes, read_long
 
 _NULLS = tuple(bytes(count) for count in range(10))
 

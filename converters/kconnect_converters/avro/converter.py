@@ -13,10 +13,10 @@ from kconnect_converters.avro.encoder import compile_encoder
 from kconnect_converters.avro.from_avro import ConnectSchemas
 from kconnect_converters.avro.schema import AvroSchema, parse_schema
 from kconnect_converters.avro.to_avro import avro_schema
-from kconnect_converters.avro.varint import long_bytes, read_long
 from kconnect_converters.schema_registry.client import RegisteredSchema
 from kconnect_converters.schema_registry.config import SchemaRegistryConfig
 from kconnect_converters.schema_registry.converter import Decode, Encode, OwnSchema, RegistryConverter
+from kconnect_converters.varint import long_bytes, read_long
 
 
 class AvroConverterConfig(SchemaRegistryConfig, AvroDataConfig):

@@ -12,10 +12,10 @@ from kconnect import logical
 from kconnect.errors import DataError
 from kconnect.schema import DATE_NAME, DECIMAL_NAME, TIME_NAME, TIMESTAMP_NAME, Schema, Type
 from kconnect_converters.avro.anything_codec import block_count, read_anything
-from kconnect_converters.avro.generated import GeneratedSource
 from kconnect_converters.avro.names import is_union
 from kconnect_converters.avro.schema import AvroSchema
-from kconnect_converters.avro.varint import rest_of_varint
+from kconnect_converters.generated import GeneratedSource
+from kconnect_converters.varint import rest_of_varint
 
 Decode: TypeAlias = Callable[[bytes, int], Any]
 _FAULTS: Final = (IndexError, struct.error, TypeError, ValueError, OverflowError, RecursionError, DataError)

@@ -11,7 +11,7 @@ from kconnect.errors import DataError
 from kconnect.schema import Schema, Type, validate_value
 from kconnect_converters.avro.names import is_union, scrubbed
 from kconnect_converters.avro.schema import UNSET, AvroSchema
-from kconnect_converters.avro.varint import long_bytes
+from kconnect_converters.varint import long_bytes
 
 
 def default_to_json(schema: Schema | None, value: Any, *, scrub: bool, optional_keys: bool) -> Any:

@@ -16,7 +16,9 @@ from kconnect_converters.avro.anything import is_anything
 from kconnect_converters.avro.anything_codec import write_anything
 from kconnect_converters.avro.config import AvroDataConfig
 from kconnect_converters.avro.defaults import default_bytes
-from kconnect_converters.avro.fitting import (
+from kconnect_converters.avro.from_avro import is_map_entry
+from kconnect_converters.avro.schema import UNSET, AvroField, AvroSchema
+from kconnect_converters.fitting import (
     as_bytes,
     as_float,
     as_integer,
@@ -26,10 +28,8 @@ from kconnect_converters.avro.fitting import (
     padded,
     require_no_other,
 )
-from kconnect_converters.avro.from_avro import is_map_entry
-from kconnect_converters.avro.generated import GeneratedSource
-from kconnect_converters.avro.schema import UNSET, AvroField, AvroSchema
-from kconnect_converters.avro.varint import SMALL, SMALL_BYTES, long_bytes
+from kconnect_converters.generated import GeneratedSource
+from kconnect_converters.varint import SMALL, SMALL_BYTES, long_bytes
 
 Encode: TypeAlias = Callable[[Any], bytes]
 

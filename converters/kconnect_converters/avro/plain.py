@@ -21,7 +21,7 @@ from kconnect_converters.avro.encoder import Encode, compile_encoder
 from kconnect_converters.avro.from_avro import ConnectSchemas
 from kconnect_converters.avro.schema import AvroSchema, parse_schema
 from kconnect_converters.avro.to_avro import avro_schema
-from kconnect_converters.avro.varint import long_bytes, read_long
+from kconnect_converters.varint import long_bytes, read_long
 
 _MAGIC: Final = b"Obj\x01"
 _SYNC_SIZE: Final = 16

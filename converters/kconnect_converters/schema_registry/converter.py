@@ -74,9 +74,9 @@ class RegistryConverter(Converter, Generic[ParsedT]):
 
     @abstractmethod
     def compile_encoder(self, schema: Schema | None, target: ParsedT, prefix: bytes, *, lossy: bool) -> Encode:
-        """What makes the whole of the data, which begins with `prefix`, from values of `schema`: as `target` says, which
-        may be another schema than its own. DataError where the two do not go together, a field that `target` lacks among
-        that unless `lossy`."""
+        """What makes the whole of the data, which begins with `prefix`, from values of `schema`: as `target` says,
+        which may be another schema than its own. DataError where the two do not go together, a field that `target`
+        lacks among that unless `lossy`."""
 
     @abstractmethod
     def compile_decoder(
@@ -166,7 +166,8 @@ class RegistryConverter(Converter, Generic[ParsedT]):
         found = self._registry.by_guid(schema_id) if isinstance(schema_id, str) else self._registry.by_id(schema_id)
         if found.type != self.schema_type:
             raise DataError(
-                f"schema {schema_id} of the registry is {found.type}, not {self.format_name}: another converter reads it"
+                f"schema {schema_id} of the registry is {found.type}, not {self.format_name}: another converter "
+                "reads it"
             )
 
         def version(record: str | None) -> int | None:

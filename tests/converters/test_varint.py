@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kconnect.errors import DataError
-from kconnect_converters.avro.varint import SMALL, SMALL_BYTES, long_bytes, read_long
+from kconnect_converters.varint import SMALL, SMALL_BYTES, long_bytes, read_long
 
 EDGES = sorted({sign * (1 << bits) + step for bits in range(63) for sign in (-1, 1) for step in (-1, 0, 1)})
 

@@ -1,4 +1,4 @@
-"""Avro's integers: zigzag, seven bits a byte, the lowest first."""
+"""Integers in zigzag, seven bits a byte, the lowest first, as Avro and Kafka have them."""
 
 from __future__ import annotations
 

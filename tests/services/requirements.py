@@ -16,7 +16,7 @@ from functools import cache
 
 import pytest
 
-from services import postgres, redis, schema_registry
+from services import postgres, redis, rest_clients, schema_registry
 from services.kafka import jars
 
 __all__ = ["REQUIREMENTS", "Requirement", "needed_by", "why_missing"]
@@ -48,6 +48,7 @@ REQUIREMENTS = {
             fixtures=frozenset({"redis_url"}),
         ),
         Requirement(name="redis-server", missing=redis.missing),
+        Requirement(name="rest-clients", missing=rest_clients.missing),
         Requirement(
             name="kafka",
             missing=jars.missing,

@@ -439,3 +439,21 @@ def test_where_to_begin_in_a_topic_that_was_made_anew_is_left_to_the_user_who_wa
     assert f"topic {topic} was made anew: its id was of-an-older-one" in trace
     assert "set or reset the offsets" in trace
     assert puts(written) == []
+
+
+def test_a_sink_says_which_topic_it_waits_for_until_it_is_there(
+    environment: MakeEnvironment, statuses: Statuses, kafka: Kafka, written: Path
+) -> None:
+    kafka.create("awaited-orders")
+
+    async def scenario() -> None:
+        async with environment() as env:
+            await collect(env, "awaited-order", written, consumer__override__allow__auto__create__topics="false")
+            said = "waits for topic awaited-order, which does not exist; did you mean awaited-orders?"
+            await eventually(lambda: statuses.traces.get(str(SINK)) == said, what=statuses)
+            assert statuses.last(SINK) is State.RUNNING
+            kafka.produce("awaited-order", numbers(1))
+            await eventually(lambda: statuses.traces[str(SINK)] is None, what=statuses)
+            await eventually(lambda: puts(written) == [0])
+
+    run(scenario())

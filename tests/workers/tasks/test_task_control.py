@@ -11,7 +11,7 @@ from kconnect_workers.tasks.task_control import TaskControl
 
 def test_a_stop_that_crosses_the_start_interrupts_once():
     stopping = threading.Event()
-    control = TaskControl(TargetState.STARTED, stopping, lambda _: None, lambda _: None)
+    control = TaskControl(TargetState.STARTED, stopping, lambda _: None, lambda _: None, lambda _, __: None)
     interrupted: SimpleQueue[str] = SimpleQueue()
     stopping.set()
     control.on_stop(lambda: interrupted.put("once"))
@@ -24,7 +24,7 @@ def test_a_stop_that_crosses_the_start_interrupts_once():
 
 def test_a_stop_after_the_start_interrupts():
     stopping = threading.Event()
-    control = TaskControl(TargetState.STARTED, stopping, lambda _: None, lambda _: None)
+    control = TaskControl(TargetState.STARTED, stopping, lambda _: None, lambda _: None, lambda _, __: None)
     interrupted: SimpleQueue[str] = SimpleQueue()
     control.on_stop(lambda: interrupted.put("once"))
     assert interrupted.empty()

@@ -18,7 +18,8 @@ class TaskHost:
     def __init__(self, host: Host, run: RunTask) -> None:
         self._host = host
         self._run = run
-        self._control = TaskControl(TargetState[run.target_state], host.stop_requested, host.report, self._tell)
+        target = TargetState[run.target_state]
+        self._control = TaskControl(target, host.stop_requested, host.report, self._tell, host.remark)
         self._topics = UsedTopics(lambda topic: host.send(messages.TopicUsed(topic=topic)))
         self._task: WorkerTask | None = None
 

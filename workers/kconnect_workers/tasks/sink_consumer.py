@@ -90,8 +90,17 @@ class SinkConsumer:
         )
 
     def topics(self, timeout_s: float) -> list[str]:
-        """Every topic that there is."""
+        """Every topic that there is. KafkaException when nobody answers in time."""
         return list(self._consumer.list_topics(timeout=timeout_s).topics)
+
+    def is_empty(self, topic: str, timeout_s: float) -> bool:
+        """Whether nothing was ever written to a topic. KafkaException when nobody answers in time."""
+        partitions = self._consumer.list_topics(topic, timeout=timeout_s).topics[topic].partitions
+        ends = (
+            self._consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, partition), timeout=timeout_s)
+            for partition in partitions
+        )
+        return all(end is None or end[1] <= 0 for end in ends)
 
     def poll(self, timeout_s: float) -> list[ConsumedMessage]:
         """Wait up to `timeout_s` seconds for one message, and take those that are there with it, `max_poll_records` at

@@ -34,9 +34,11 @@ _SHOWN = 20
 
 
 class Subscription(Protocol):
-    """Which topics the task reads."""
+    """Which topics the task reads. `waits_for` says what is waited for, if anything is, for a person."""
 
-    def changed(self, consumer: SinkConsumer) -> Sequence[str] | None:
+    waits_for: str | None
+
+    def changed(self, cluster: SinkConsumer) -> Sequence[str] | None:
         """The topics to subscribe to when they are others than the last time, or this is the first; None otherwise."""
         ...
 
@@ -131,6 +133,7 @@ class WorkerSinkTask:
     def _iterate(self) -> None:
         self._control.report(State.PAUSED if self._control.paused else State.RUNNING)
         topics = self._subscription.changed(self._consumer)
+        self._control.remark("topics", self._subscription.waits_for)
         if topics is not None:
             self._consumer.subscribe(topics, self)
         self._begin_renewed()

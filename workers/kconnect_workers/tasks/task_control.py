@@ -11,7 +11,8 @@ from kconnect_workers.tasks.task_stats import TaskStats
 
 class TaskControl:
     """Set by the keeper, read by the task's thread. `report` tells the worker of a state, once per change; `tell` of
-    counters that must not wait for the next second."""
+    counters that must not wait for the next second; `remark` of something to be shown beside the state (about what, and
+    a text, or None to take it back)."""
 
     def __init__(
         self,
@@ -19,10 +20,12 @@ class TaskControl:
         stopping: threading.Event,
         send_state: Callable[[State], None],
         tell: Callable[[TaskStats], None],
+        remark: Callable[[str, str | None], None],
     ) -> None:
         self.target = target
         self.stopping = stopping
         self.tell = tell
+        self.remark = remark
         self._send_state = send_state
         self._reported: State | None = None
         self._lock = threading.Lock()

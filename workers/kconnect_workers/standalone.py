@@ -72,7 +72,9 @@ class StandaloneWorker(Worker):
         if self.config.is_embedded:
             await self._start_log()
         else:
-            await self._find_kafka()
+            offsets = self._offset_file()
+            self.folder = offsets.with_name(f"{offsets.name}.worker")
+            await self.find_kafka()
         self._command_line = CommandLine(self.folder / "command-line.json")
 
     def open_stores(self) -> Stores:
@@ -133,19 +135,6 @@ class StandaloneWorker(Worker):
         await self.log.start()
         self.bootstrap_servers, self.cluster_id = self.log.bootstrap_servers, self.log.cluster_id
         self.folder = data / "worker"  # only now: the log takes no folder that holds something else
-
-    async def _find_kafka(self) -> None:
-        from kconnect_workers.outside_kafka import cluster_id
-
-        self.bootstrap_servers = ",".join(self.config.bootstrap_servers or ())
-        offsets = self._offset_file()
-        self.folder = offsets.with_name(f"{offsets.name}.worker")
-        if unused := sorted(self.config.originals_with_prefix("embedded.log.")):
-            _logger.warning(
-                "%s: without effect beside bootstrap.servers; topics and offsets of the embedded log stay in it",
-                ", ".join(f"embedded.log.{name}" for name in unused),
-            )
-        self.cluster_id = await asyncio.to_thread(cluster_id, self.client_props("admin"))
 
     async def _evict_members(self) -> None:
         """The members that a killed worker left in the groups of its sinks: nobody else is in them."""

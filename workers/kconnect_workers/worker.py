@@ -17,6 +17,7 @@ from kconnect_workers.stores.stores import Stores
 
 if TYPE_CHECKING:
     from kconnect_workers.herder.herder import Herder
+    from kconnect_workers.herder.peers import Peers
     from kconnect_workers.herder.pool import Pool
     from kconnect_workers.runtime.environment import Environment, EnvironmentSettings
     from kconnect_workers.stores.sink_groups import SinkGroups
@@ -35,6 +36,8 @@ class Worker(ABC):
     herder: Herder
     environment: Environment
     sink_groups: SinkGroups
+    peers: Peers | None = None
+    """What asks the other workers of the pool; None where there are none."""
     bootstrap_servers: str
     cluster_id: str
     folder: Path
@@ -125,6 +128,18 @@ class Worker(ABC):
         """What the worker's processes need of its config, secrets unresolved."""
         return {**self.props, **self.config.bounds_props(), "bootstrap.servers": self.bootstrap_servers}
 
+    async def find_kafka(self) -> None:
+        """Set `bootstrap_servers` and `cluster_id` by those that are configured. ConnectError when none answers."""
+        from kconnect_workers.outside_kafka import cluster_id
+
+        self.bootstrap_servers = ",".join(self.config.bootstrap_servers or ())
+        if unused := sorted(self.config.originals_with_prefix("embedded.log.")):
+            _logger.warning(
+                "%s: without effect beside bootstrap.servers; topics and offsets of the embedded log stay in it",
+                ", ".join(f"embedded.log.{name}" for name in unused),
+            )
+        self.cluster_id = await asyncio.to_thread(cluster_id, self.client_props("admin"))
+
     def environment_settings(self, *, lease_s: float = 10.0) -> EnvironmentSettings:
         from kconnect_workers.runtime.environment import EnvironmentSettings
 
@@ -173,6 +188,7 @@ class Worker(ABC):
                 enable=config.topic_tracking_enable, allow_reset=config.topic_tracking_allow_reset
             ),
             response_headers=header_rules(config.response_http_headers_config),
+            peers=self.peers,
         )
         self.endpoint.serve(app)
 

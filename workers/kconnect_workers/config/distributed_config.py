@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, Any
 
 from kconnect.config import HIGH, LOW, ConfigError, Range, ValidList, key
@@ -9,12 +10,22 @@ from kconnect.validators import CaseInsensitiveValidString, ValidString
 from kconnect_workers.config.number_types import Long, Millis, Short
 from kconnect_workers.config.worker_config import WorkerConfig
 
+_logger = logging.getLogger(__name__)
+
 
 def positive_or_broker_default(name: str, value: Any) -> None:
     """A count of at least one, or -1 for the broker's default."""
     if value is None or (value < 1 and value != -1):
         raise ConfigError("must be at least 1, or -1 for the broker's default", key=name, value=value)
 
+
+_REPLICATION_FACTORS = tuple(f"{store}.storage.replication.factor" for store in ("config", "offset", "status"))
+_ON_EMBEDDED_LOG = {
+    "session.timeout.ms": "6000",
+    "heartbeat.interval.ms": "1000",
+    "scheduled.rebalance.max.delay.ms": "1000",
+}
+"""A lost worker is noticed within a session, and nobody waits for it long: its tasks go on elsewhere in seconds."""
 
 _SIGNATURES = ("HmacMD5", "HmacSHA1", "HmacSHA224", "HmacSHA256", "HmacSHA384", "HmacSHA512")
 
@@ -142,7 +153,30 @@ class DistributedConfig(WorkerConfig):
         default=["HmacSHA256"], importance=LOW, doc="Signatures that are accepted from other workers."
     )
 
+    worker_dir: str | None = key(
+        default=None,
+        importance=LOW,
+        doc="Folder of what the worker keeps on its own disk, such as the ids of its processes; no two workers share "
+        "one. A folder of the user's own data, by group.id and port, if not given.",
+    )
+
+    def on_embedded_log(self) -> DistributedConfig:
+        """This config on the embedded log, which is one broker and answers at once: what is not given has other
+        defaults, and replication factors are taken as 1, with a warning for those that are given."""
+        replicated = [key for key in _REPLICATION_FACTORS if self.originals.get(key, "1") not in ("1", "-1")]
+        if replicated:
+            _logger.warning("%s: the embedded log is one broker, so each is taken as 1", ", ".join(replicated))
+        return DistributedConfig.parse(
+            {**_ON_EMBEDDED_LOG, **self.originals, **dict.fromkeys(_REPLICATION_FACTORS, "1")}
+        )
+
     def _check(self) -> None:
+        if self.is_embedded:
+            raise ConfigError(
+                "is required: the workers of a pool share one log",
+                key="bootstrap.servers",
+                suggestion="name the brokers of an Apache Kafka, or start one `kconnect broker` for all of them",
+            )
         signature = self.inter_worker_signature_algorithm
         if signature not in self.inter_worker_verification_algorithms:
             raise ConfigError(

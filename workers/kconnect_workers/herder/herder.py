@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from weakref import WeakValueDictionary
 
 from kconnect.errors import AlreadyExistsError, ConfigError, NotFoundError
@@ -153,6 +153,16 @@ class Herder(Inventory):
             raise NotFoundError(f"Unknown task: {id}")
         await self._pool.expect_owner(id)
         self.supervision.restart_task(id)
+
+    async def take_tasks(self, name: str, configs: Sequence[Mapping[str, str]]) -> None:
+        """As the leader, store what the worker that runs the connector has sent."""
+        await self.expect_leader()
+        self.config(name)
+        await self._configs.put_tasks(name, configs)
+
+    def check_signature(self, headers: Mapping[str, str], body: bytes) -> None:
+        """As Pool.check_signature."""
+        self._pool.check_signature(headers, body)
 
     async def forget_topics(self, name: str) -> None:
         """Topics that its tasks go on using are found again."""

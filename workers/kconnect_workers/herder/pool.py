@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from kconnect.errors import ConnectError
+from kconnect.errors import ConnectError, RetriableError
 from kconnect_workers.states import TaskId
 from kconnect_workers.stores.config_store import ConfigStore
 
@@ -17,6 +17,18 @@ class ElsewhereError(ConnectError):
     def __init__(self, message: str, url: str) -> None:
         super().__init__(message)
         self.url = url
+
+
+class UnstoredError(RetriableError):
+    """Nobody takes task configs at the moment; before long somebody will."""
+
+
+class ForbiddenError(ConnectError):
+    """Whoever asks is not a worker of the pool."""
+
+
+class NotReadyError(ConnectError):
+    """This worker cannot do it yet, and will be able to soon."""
 
 
 class Pool(Protocol):
@@ -56,7 +68,13 @@ class Pool(Protocol):
         ...
 
     async def put_tasks(self, name: str, configs: Sequence[Mapping[str, str]]) -> None:
-        """Have the configs of a connector's tasks stored, by whoever may. ConnectError when that fails."""
+        """Have the configs of a connector's tasks stored, by whoever may. UnstoredError when there is nobody at the
+        moment, ConnectError when that fails."""
+        ...
+
+    def check_signature(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Return when a request for the pool's workers alone comes from one of them. ForbiddenError when it does not,
+        ConfigError when it does not even claim to, NotReadyError while that cannot be told."""
         ...
 
 
@@ -83,3 +101,6 @@ class Alone:
 
     async def put_tasks(self, name: str, configs: Sequence[Mapping[str, str]]) -> None:
         await self.configs.put_tasks(name, configs)
+
+    def check_signature(self, headers: Mapping[str, str], body: bytes) -> None:
+        raise ForbiddenError("a standalone worker has no others that could ask it for this")

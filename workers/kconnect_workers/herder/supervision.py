@@ -17,6 +17,7 @@ from kconnect_workers.herder.runner import ConnectorRunner
 from kconnect_workers.herder.status_writer import StatusWriter
 from kconnect_workers.herder.stopping import StoppingError
 from kconnect_workers.herder.supervisor import ConnectorSupervisor
+from kconnect_workers.outlook import never, with_outlook
 from kconnect_workers.states import State, Status, TargetState, TaskId, connector_of
 from kconnect_workers.stores.config_records import RestartRequest, SessionKey
 from kconnect_workers.stores.stores import Stores
@@ -43,6 +44,7 @@ class Supervision:
         self._recovery = Recovery(worker_props, self._recover)
         self._supervisors: dict[str, ConnectorSupervisor] = {}
         self._stopping = False
+        self._closed = asyncio.Event()
 
     def start(self, environment: ConnectorRunner, log_levels: LogLevels) -> None:
         self._environment = environment
@@ -59,6 +61,7 @@ class Supervision:
 
     async def close(self) -> None:
         """Write what was reported, once nothing runs any more. May be called twice."""
+        self._closed.set()
         await self._writer.stop()
 
     def wake(self, names: Iterable[str]) -> None:
@@ -69,7 +72,10 @@ class Supervision:
 
     async def settled(self, *names: str) -> None:
         """Returns when what is to run of the connectors here does, or has stopped, as it was last asked to, or has
-        failed at it."""
+        failed at it; once `stop` was called, when nothing runs here any more."""
+        if self._stopping:
+            await self._closed.wait()
+            return
         for name in names:
             supervisor = self._supervisors.get(name)
             if supervisor is not None and not supervisor.ended:
@@ -202,6 +208,9 @@ class Supervision:
         if config is None or self._is_overtaken(id):
             return
         trace = None if trace is None else process_redactor.redact(trace)
+        if state is State.FAILED:
+            _logger.error("%s has failed: %s", id, (trace or "it did not say why").partition("\n")[0])
+            trace = self._with_outlook(id, trace, config, misconfigured=misconfigured)
         self._writer.put(
             Status(
                 id=id,
@@ -212,12 +221,17 @@ class Supervision:
                 version=self._inventory.version_of(config),
             )
         )
-        if state is State.FAILED:
-            _logger.error("%s has failed: %s", id, (trace or "it did not say why").partition("\n")[0])
-            if misconfigured:
-                _logger.warning("%s is not started again by itself: its config has to be changed", id)
-            elif not self._stopping:
-                self._recovery.failed(id, config)
+
+    def _with_outlook(
+        self, id: str | TaskId, trace: str | None, config: Mapping[str, str], *, misconfigured: bool
+    ) -> str | None:
+        """The trace of a failure with what is to become of it, which is seen to."""
+        if misconfigured:
+            _logger.warning("%s is not started again by itself: its config has to be changed", id)
+            return with_outlook(trace, never("its config has to be changed"))
+        if self._stopping:
+            return trace
+        return with_outlook(trace, self._recovery.failed(id, config))
 
     def _is_overtaken(self, id: str | TaskId) -> bool:
         """Whether another worker has been given `id` since, and has said so."""

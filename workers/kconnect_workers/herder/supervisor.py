@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kconnect.errors import ConnectError
-from kconnect_workers.herder.pool import Pool
+from kconnect_workers.herder.pool import Pool, UnstoredError
 from kconnect_workers.herder.runner import ConnectorRunner
 from kconnect_workers.states import ReportedError, State, TargetState, TaskId
 from kconnect_workers.stores.config_store import ConfigStore
@@ -143,9 +143,12 @@ class ConnectorSupervisor:
         self._report(self._name, State.FAILED, trace)
         self._wanted.restart_connector = self._wanted.reconfigure = True
         self._wanted.restart_tasks |= wanted.restart_tasks
-        delay = min(_RETRY_SECONDS * 2.0 ** min(self._failures, 30), _LONGEST_RETRY_SECONDS)
+        self._try_again(min(_RETRY_SECONDS * 2.0 ** min(self._failures, 30), _LONGEST_RETRY_SECONDS))
         self._failures += 1
-        self._retry = asyncio.get_running_loop().call_later(delay, self.wake)
+
+    def _try_again(self, delay_s: float) -> None:
+        self._forget_retry()
+        self._retry = asyncio.get_running_loop().call_later(delay_s, self.wake)
 
     def _forget_retry(self) -> None:
         if self._retry is not None:
@@ -178,12 +181,12 @@ class ConnectorSupervisor:
         """Whether anything of the connector is to run here."""
         state, name = self._configs.state, self._name
         ids: list[str | TaskId] = [name, *(TaskId(name, number) for number in range(len(state.tasks(name))))]
-        return state.config(name) is not None and any(self._pool.runs(id) for id in ids)
+        return state.config(name) is not None and any(self._pool.runs(one) for one in ids)
 
     async def _forget_tasks(self) -> None:
         """A connector that is STOPPED has none."""
         if self._configs.state.tasks(self._name):
-            await self._pool.put_tasks(self._name, [])
+            await self._put_tasks([])
         self._on_tasks_gone(self._name, 0)
         self._report(self._name, State.STOPPED, None)
 
@@ -225,8 +228,17 @@ class ConnectorSupervisor:
             return False
         state = self._configs.state
         if state.inconsistent(self._name) or configs != [dict(config) for config in state.tasks(self._name)]:
-            await self._pool.put_tasks(self._name, configs)
+            await self._put_tasks(configs)
         return True
+
+    async def _put_tasks(self, configs: Sequence[Mapping[str, str]]) -> None:
+        """Have them stored, soon if it cannot be at once."""
+        try:
+            await self._pool.put_tasks(self._name, configs)
+        except UnstoredError as e:
+            _logger.info("the configs of the tasks of %s are not stored yet: %s", self._name, e)
+            self._wanted.reconfigure = True
+            self._try_again(_RETRY_SECONDS)
 
     async def _task_configs(self) -> list[dict[str, str]]:
         """What the connector answers; a plugin may take its time for that. _OutdatedError when the connector that was

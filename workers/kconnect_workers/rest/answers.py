@@ -16,6 +16,8 @@ from kconnect.errors import (
     RebalanceInProgressError,
 )
 from kconnect.redaction import process_redactor
+from kconnect_workers.herder.peers import UnreachableError
+from kconnect_workers.herder.pool import ForbiddenError, NotReadyError
 from kconnect_workers.herder.stopping import StoppingError
 
 _STATUS: tuple[tuple[type[ConnectError], int], ...] = (
@@ -25,6 +27,9 @@ _STATUS: tuple[tuple[type[ConnectError], int], ...] = (
     (ConfigError, 400),
     (DataError, 400),
     (StoppingError, 503),
+    (NotReadyError, 503),
+    (UnreachableError, 503),
+    (ForbiddenError, 403),
     (ConnectError, 500),
 )
 

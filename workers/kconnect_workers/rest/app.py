@@ -16,9 +16,10 @@ from starlette.types import ASGIApp
 from kconnect_workers.config.header_rules import HeaderRule
 from kconnect_workers.herder.herder import Herder
 from kconnect_workers.herder.offset_admin import OffsetAdmin
+from kconnect_workers.herder.peers import Peers
 from kconnect_workers.herder.runner import ConnectorRunner
 from kconnect_workers.herder.secrets import Secrets
-from kconnect_workers.rest import connectors, loggers, plugins, topics, worker
+from kconnect_workers.rest import connectors, internal, loggers, plugins, topics, worker
 from kconnect_workers.rest import offsets as offsets_api
 from kconnect_workers.rest.access import Access, AdminToken
 from kconnect_workers.rest.answers import error_answer, http_message
@@ -28,7 +29,18 @@ from kconnect_workers.rest.topics import TopicTracking
 
 _logger = logging.getLogger(__name__)
 
-_ROUTERS = (worker.router, connectors.router, topics.router, offsets_api.router, plugins.router, loggers.router)
+_ROUTERS = (
+    worker.router,
+    connectors.router,
+    topics.router,
+    offsets_api.router,
+    internal.router,
+    plugins.router,
+    loggers.router,
+)
+
+REQUEST_SECONDS = 90.0
+"""Kafka Connect's own limit."""
 
 
 def create_app(
@@ -44,11 +56,16 @@ def create_app(
     show_passwords: bool = False,
     topic_tracking: TopicTracking = TopicTracking.RESETTABLE,
     response_headers: Sequence[HeaderRule] = (),
+    peers: Peers | None = None,
+    request_timeout_s: float = REQUEST_SECONDS,
 ) -> ASGIApp:
-    """`hosts` are names that the worker may be called by besides its addresses and its machine's name."""
+    """`hosts` are names that the worker may be called by besides its addresses and its machine's name; `peers` are
+    given where the herder's pool may have others to forward requests to."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.herder = herder
     app.state.environment = environment
+    app.state.peers = peers
+    app.state.request_timeout_s = request_timeout_s
     app.state.offsets = offsets
     app.state.cluster_id = cluster_id
     app.state.admin_token = admin_token

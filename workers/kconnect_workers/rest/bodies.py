@@ -29,12 +29,15 @@ class CreateConnector(msgspec.Struct, frozen=True):
 
 
 async def read_body(request: Request) -> bytes:
-    """The body; ConfigError when it is too large to be any request of ours."""
+    """The body, as often as it is asked for; ConfigError when it is too large to be any request of ours."""
+    if hasattr(request.state, "read_body"):
+        return bytes(request.state.read_body)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MOST_BYTES:
             raise ConfigError(f"the request's body is larger than {MOST_BYTES >> 20} MiB")
+    request.state.read_body = bytes(body)
     return bytes(body)
 
 
@@ -64,6 +67,15 @@ def settings(body: bytes) -> dict[str, str]:
 def patch(body: bytes) -> dict[str, str | None]:
     """Changes to a connector's config; None removes a key."""
     return {key: _text(key, value) for key, value in _object(body).items()}
+
+
+def task_configs(body: bytes) -> list[dict[str, str]]:
+    """The configs of a connector's tasks, from the worker that runs it."""
+    try:
+        configs: list[dict[str, str]] = _decode(body, list[dict[str, str]])
+    except msgspec.ValidationError as e:
+        raise ConfigError(f"the request's body must be the configs of tasks: {e}") from e
+    return configs
 
 
 def parse(body: bytes) -> Any:

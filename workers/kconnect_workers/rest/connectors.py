@@ -15,7 +15,7 @@ from kconnect_workers.herder.herder import Herder
 from kconnect_workers.herder.secrets import Secrets, restore
 from kconnect_workers.rest import bodies
 from kconnect_workers.rest.answers import Json, Nothing
-from kconnect_workers.rest.route import PathName, TaskNumber, WorkerHerder, api_router, is_true
+from kconnect_workers.rest.route import LeadingHerder, PathName, TaskNumber, WorkerHerder, api_router, is_true
 from kconnect_workers.states import TargetState, TaskId
 
 router = api_router("/connectors")
@@ -34,7 +34,7 @@ async def list_connectors(request: Request, herder: WorkerHerder) -> Json:
 
 
 @router.post("")
-async def create(request: Request, herder: WorkerHerder) -> Json:
+async def create(request: Request, herder: LeadingHerder) -> Json:
     wanted = bodies.create_connector(await bodies.read_body(request))
     info = await herder.create(wanted.name, restore(wanted.config, {}), wanted.initial_state)
     return await _created(request, info)
@@ -46,7 +46,7 @@ async def show(name: PathName, request: Request, herder: WorkerHerder) -> Json:
 
 
 @router.delete("/{name}")
-async def delete(name: PathName, herder: WorkerHerder) -> Nothing:
+async def delete(name: PathName, herder: LeadingHerder) -> Nothing:
     await herder.delete(name)
     return Nothing(204)
 
@@ -57,14 +57,14 @@ async def config(name: PathName, request: Request, herder: WorkerHerder) -> Json
 
 
 @router.put("/{name}/config")
-async def put_config(name: PathName, request: Request, herder: WorkerHerder) -> Json:
+async def put_config(name: PathName, request: Request, herder: LeadingHerder) -> Json:
     props = bodies.settings(await bodies.read_body(request))
     created, info = await herder.put_config(name, _restored(herder, props, name))
     return await _created(request, info) if created else Json(await _shown(request, info))
 
 
 @router.patch("/{name}/config")
-async def patch_config(name: PathName, request: Request, herder: WorkerHerder) -> Json:
+async def patch_config(name: PathName, request: Request, herder: LeadingHerder) -> Json:
     herder.config(name)
     changes = bodies.patch(await bodies.read_body(request))
     given = {key: value for key, value in changes.items() if value is not None}
@@ -78,25 +78,25 @@ async def status(name: PathName, herder: WorkerHerder) -> Json:
 
 
 @router.put("/{name}/pause")
-async def pause(name: PathName, herder: WorkerHerder) -> Nothing:
+async def pause(name: PathName, herder: LeadingHerder) -> Nothing:
     await herder.set_target_state(name, TargetState.PAUSED)
     return Nothing(202)
 
 
 @router.put("/{name}/resume")
-async def resume(name: PathName, herder: WorkerHerder) -> Nothing:
+async def resume(name: PathName, herder: LeadingHerder) -> Nothing:
     await herder.set_target_state(name, TargetState.STARTED)
     return Nothing(202)
 
 
 @router.put("/{name}/stop")
-async def stop(name: PathName, herder: WorkerHerder) -> Nothing:
+async def stop(name: PathName, herder: LeadingHerder) -> Nothing:
     await herder.set_target_state(name, TargetState.STOPPED)
     return Nothing(204)
 
 
 @router.post("/{name}/restart")
-async def restart(name: PathName, request: Request, herder: WorkerHerder) -> Response:
+async def restart(name: PathName, request: Request, herder: LeadingHerder) -> Response:
     include_tasks = is_true(request.query_params.get("includeTasks"))
     only_failed = is_true(request.query_params.get("onlyFailed"))
     state = await herder.restart(name, include_tasks=include_tasks, only_failed=only_failed)

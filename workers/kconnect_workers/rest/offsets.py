@@ -11,7 +11,7 @@ from kconnect_workers.herder.entities import ConnectorOffset
 from kconnect_workers.herder.offset_admin import OffsetAdmin
 from kconnect_workers.rest import bodies
 from kconnect_workers.rest.answers import Json
-from kconnect_workers.rest.route import PathName, WorkerHerder, api_router
+from kconnect_workers.rest.route import LeadingHerder, PathName, api_router
 
 router = api_router("/connectors/{name}/offsets")
 
@@ -30,14 +30,15 @@ async def show(name: PathName, offsets: WorkerOffsets) -> Json:
 
 
 @router.patch("")
-async def alter(name: PathName, request: Request, herder: WorkerHerder, offsets: WorkerOffsets) -> Json:
+async def alter(name: PathName, request: Request, herder: LeadingHerder, offsets: WorkerOffsets) -> Json:
     herder.config(name)
     wanted = _wanted(bodies.parse(await bodies.read_body(request)))
     return _done("altered", checked=await offsets.alter(name, wanted))
 
 
 @router.delete("")
-async def reset(name: PathName, offsets: WorkerOffsets) -> Json:
+async def reset(name: PathName, herder: LeadingHerder, offsets: WorkerOffsets) -> Json:
+    herder.config(name)
     return _done("reset", checked=await offsets.reset(name))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 from urllib.parse import unquote
@@ -12,8 +13,11 @@ from pydantic import AfterValidator
 from starlette.responses import Response
 
 from kconnect.errors import ConnectError
+from kconnect_workers.herder import stages
 from kconnect_workers.herder.herder import Herder
+from kconnect_workers.herder.pool import ElsewhereError
 from kconnect_workers.rest.answers import answer_to, error_answer, http_message
+from kconnect_workers.rest.forwarding import forward
 
 _JSON = "application/json"
 
@@ -29,12 +33,25 @@ class JsonRoute(APIRoute):
                 return error_answer(415, http_message(415))
             if not _accepts_json(request.headers.get("accept", "*/*")):
                 return error_answer(406, http_message(406))
+            stage = stages.begin_request()
             try:
-                return await handle(request)
+                async with asyncio.timeout(request.app.state.request_timeout_s):
+                    return await _handled(handle, request)
             except ConnectError as e:
                 return answer_to(e)
+            except TimeoutError:
+                limit_s: float = request.app.state.request_timeout_s
+                told = f"Request timed out. After {limit_s:g} s it was {stage}; what was asked may still be done: look"
+                return error_answer(500, f"{told} before you ask again")
 
         return checked
+
+
+async def _handled(handle: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
+    try:
+        return await handle(request)
+    except ElsewhereError as e:
+        return await forward(request, e)
 
 
 def api_router(prefix: str = "") -> APIRouter:
@@ -53,11 +70,20 @@ def _herder(request: Request) -> Herder:
     return herder
 
 
+WorkerHerder = Annotated[Herder, Depends(_herder)]
+
+
+async def _leading(herder: WorkerHerder) -> Herder:
+    await herder.expect_leader()
+    return herder
+
+
 PathName = Annotated[str, AfterValidator(unquote)]
 """A segment of the raw path: a name that has a slash in it comes as %2F."""
 
 TaskNumber = Annotated[int, Depends(_task_number)]
-WorkerHerder = Annotated[Herder, Depends(_herder)]
+LeadingHerder = Annotated[Herder, Depends(_leading)]
+"""The herder of the worker that leads the pool: on another, the request is forwarded."""
 
 
 def is_true(value: str | None) -> bool:

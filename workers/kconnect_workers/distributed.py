@@ -1,0 +1,91 @@
+"""The distributed worker: one of a pool, which shares connectors and tasks by Kafka Connect's group protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kconnect_workers.config.distributed_config import DistributedConfig
+from kconnect_workers.data_dir import default_data_dir
+from kconnect_workers.foreground import run as run_in_foreground
+from kconnect_workers.stores.stores import Stores
+from kconnect_workers.worker import Worker
+
+if TYPE_CHECKING:
+    from kconnect_workers.herder.membership import Membership
+    from kconnect_workers.herder.pool import Pool
+    from kconnect_workers.runtime.environment import Environment
+
+_REQUEST_SECONDS = 90.0
+
+
+def run(config_file: Path, *, show_progress: bool = False) -> int:
+    """As `foreground.run`."""
+    return run_in_foreground("kconnect worker", config_file, DistributedWorker, show_progress=show_progress)
+
+
+class DistributedWorker(Worker):
+    """Once it has begun, it is a member of its pool, and runs what it is given."""
+
+    config: DistributedConfig
+    membership: Membership
+
+    def parse(self, props: Mapping[str, str]) -> DistributedConfig:
+        from kconnect_workers.group.settings import GroupSettings
+
+        config = DistributedConfig.parse(props)
+        GroupSettings.of(config)  # what is wrong with it is told before anything starts
+        return config
+
+    async def connect(self) -> None:
+        from kconnect.log.storage.data_dir import CLUSTER_ID_PREFIX
+
+        await self.find_kafka()
+        if self.cluster_id.startswith(CLUSTER_ID_PREFIX):
+            self.config = self.config.on_embedded_log()
+        own = default_data_dir() / "workers" / f"{self.config.group_id}-{self.endpoint.port}"
+        self.folder = Path(self.config.worker_dir or own).absolute()
+
+    def open_stores(self) -> Stores:
+        return Stores.of_pool(self.config, self.client_props("admin"))
+
+    def open_pool(self, stores: Stores) -> Pool:
+        from kconnect_workers.herder.membership import Membership
+        from kconnect_workers.herder.peers import Peers
+        from kconnect_workers.herder.session_keys import SessionKeys
+
+        self.peers = Peers(_REQUEST_SECONDS)
+        self.membership = Membership(
+            self.config,
+            self.client_props("admin"),
+            worker_id=self.endpoint.worker_id,
+            url=self.endpoint.advertised_url,
+            configs=stores.configs,
+            keys=SessionKeys(stores.configs, self.config),
+            peers=self.peers,
+        )
+        self.on_stop(self.peers.close, self.membership.leave)
+        return self.membership
+
+    def open_environment(self, stores: Stores) -> Environment:
+        from kconnect_workers.runtime.environment import Environment
+
+        lease_s = self.config.session_timeout_ms / 3000
+        return Environment(
+            self.host_props(),
+            self.herder.supervision,
+            folder=self.folder,
+            consumer_props=self.client_props("consumer"),
+            settings=self.environment_settings(lease_s=lease_s),
+            holds_lease=lambda: self.membership.holds_lease(lease_s),
+        )
+
+    async def before_herding(self) -> None:
+        """What others run is theirs."""
+
+    async def begin(self) -> None:
+        await self.membership.join(self.herder.supervision)
+
+    def describe(self) -> list[str]:
+        return [f"a worker of the pool {self.config.group_id}, at {self.bootstrap_servers} (cluster {self.cluster_id})"]

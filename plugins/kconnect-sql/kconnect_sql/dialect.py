@@ -33,7 +33,7 @@ class Dialect(Protocol):
 
 def dialect_of(config: ConnectionConfig) -> tuple[Dialect, DatabaseUrl]:
     """The dialect that the URL, or `dialect.name`, asks for; drivers are imported here and not before. ConfigError for
-    a database that the worker's bounds do not allow."""
+    a database that the worker's bounds do not allow, or whose driver is not installed."""
     url = parse_url(config.connection_url).login(config.connection_user, config.connection_password)
     name = config.dialect_name.lower().removesuffix("databasedialect") or url.dialect
     check_reach("postgresql" if name == "postgres" else name, url)
@@ -47,10 +47,12 @@ def dialect_of(config: ConnectionConfig) -> tuple[Dialect, DatabaseUrl]:
         return PostgresDialect(), url
     try:
         from kconnect_sql.generic import GenericDialect
+        from kconnect_sql.generic_connection import check_driver
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"{name} databases are reached through SQLAlchemy, which is not installed",
             key="dialect.name" if config.dialect_name else "connection.url",
             suggestion="pip install 'kconnect-sql[sqlalchemy]' and the database's driver",
         ) from error
+    check_driver(url)
     return GenericDialect(), url

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from kconnect.errors import ConfigError, ConnectError, DataError, RetriableError
 from kconnect_sql.config import ConnectionConfig
 from kconnect_sql.identifiers import Identifiers
-from kconnect_sql.url import KEY, DatabaseUrl
+from kconnect_sql.url import KEY, DatabaseUrl, sqlalchemy_form
 
 
 def engine_of(url: DatabaseUrl) -> sa.Engine:
@@ -29,16 +29,26 @@ def engine_of(url: DatabaseUrl) -> sa.Engine:
         return sa.create_engine(where, poolclass=sa.NullPool)
     except sa.exc.NoSuchModuleError as error:
         raise ConfigError(
-            f"SQLAlchemy knows no {url.driver}", key=KEY, suggestion="write its own form of URL"
+            f"SQLAlchemy knows no {url.driver}",
+            key=KEY,
+            suggestion=sqlalchemy_form(url.driver) or "write its own form of URL",
         ) from error
     except ModuleNotFoundError as error:
         package = _PACKAGES.get(error.name or "", error.name)
+        form = sqlalchemy_form(url.driver)
         raise ConfigError(
-            f"the driver {error.name} of {url.driver} is not installed", key=KEY, suggestion=f"pip install {package}"
+            f"the driver {error.name} of {url.driver} is not installed",
+            key=KEY,
+            suggestion=f"pip install {package}" + (f", or {form}" if form else ""),
         ) from error
 
 
-_PACKAGES = {"MySQLdb": "mysqlclient", "psycopg2": "psycopg2-binary", "ibm_db_sa": "ibm_db_sa", "pymysql": "PyMySQL"}
+def check_driver(url: DatabaseUrl) -> None:
+    """As `engine_of`; connects to nothing."""
+    engine_of(url).dispose()
+
+
+_PACKAGES = {"MySQLdb": "mysqlclient", "psycopg2": "psycopg2-binary", "pymysql": "PyMySQL"}
 """Where they are called otherwise than their modules."""
 
 

@@ -37,15 +37,14 @@ def parse_url(text: str) -> DatabaseUrl:
     if bare.startswith("sqlite:"):
         return _sqlite(bare)
     scheme, separator, _ = bare.partition("://")
+    wanted = sqlalchemy_form(bare.partition(":")[0]) or f"write {EXAMPLES}"
     if not separator:
-        raise ConfigError("is not a database URL", key=KEY, suggestion=f"write {EXAMPLES}")
+        raise ConfigError("is not a database URL", key=KEY, suggestion=wanted)
     try:
         parts = urlsplit(bare)
         port = parts.port
     except ValueError:  # whose message may hold the password
-        raise ConfigError(
-            "is not a valid URL: its host and port cannot be told", key=KEY, suggestion=f"write {EXAMPLES}"
-        ) from None
+        raise ConfigError("is not a valid URL: its host and port cannot be told", key=KEY, suggestion=wanted) from None
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     user = options.pop("user", None) or (unquote(parts.username) if parts.username else None)
     password = options.pop("password", None) or (unquote(parts.password) if parts.password else None)
@@ -60,6 +59,26 @@ def parse_url(text: str) -> DatabaseUrl:
         password=Password(password) if password is not None else None,
         options=tuple(options.items()),
     )
+
+
+def sqlalchemy_form(jdbc: str) -> str | None:
+    """What to write, and to install, for what JDBC calls a database; None for what is not known."""
+    if jdbc not in _FORMS:
+        return None
+    driver, packages = _FORMS[jdbc]
+    return f"write {driver}://user@host/name and pip install {packages}"
+
+
+_FORMS = {
+    "mysql": ("mysql+pymysql", "PyMySQL"),
+    "mariadb": ("mariadb+pymysql", "PyMySQL"),
+    "sqlserver": ("mssql+pymssql", "pymssql"),
+    "oracle": ("oracle+oracledb", "oracledb"),
+    "db2": ("db2+ibm_db", "ibm_db_sa"),
+    "snowflake": ("snowflake", "snowflake-sqlalchemy"),
+    "clickhouse": ("clickhouse+native", "clickhouse-sqlalchemy"),
+}
+"""By JDBC's name: SQLAlchemy's driver, one that needs no libraries of the system where there is one, and packages."""
 
 
 def _sqlite(bare: str) -> DatabaseUrl:

@@ -34,7 +34,7 @@ def test_the_login_of_the_configuration_wins() -> None:
     assert (url.user, url.password) == ("me", Password("secret"))
 
 
-@pytest.mark.parametrize("text", ["", "shop", "jdbc:oracle:thin:@host", "postgresql://db:port/shop"])
+@pytest.mark.parametrize("text", ["", "shop", "jdbc:shop:thin:@host", "postgresql://db:port/shop"])
 def test_what_is_no_url_is_refused_with_examples(text: str) -> None:
     with pytest.raises(ConfigError, match="jdbc:postgresql://"):
         parse_url(text)

@@ -88,6 +88,24 @@ class Kafka:
         """Every key and value of a topic that are there now, partition by partition."""
         return [(message.key(), message.value()) for message in self.messages(topic)]
 
+    def committed_messages(self, topic: str) -> list[Message]:
+        """Every message of a topic that a reader of committed data is given now, partition by partition."""
+        settings = {"bootstrap.servers": self.address, "group.id": "test", "enable.partition.eof": True}
+        consumer = Consumer({**settings, "isolation.level": "read_committed"})
+        try:
+            found: list[Message] = []
+            for partition in sorted(consumer.list_topics(topic, timeout=10).topics[topic].partitions):
+                consumer.assign([TopicPartition(topic, partition, 0)])
+                while True:
+                    message = consumer.poll(10)
+                    assert message is not None, f"the end of {topic}-{partition} does not come"
+                    if message.error() is not None:
+                        break
+                    found.append(message)
+            return found
+        finally:
+            consumer.close()
+
     def messages(self, topic: str) -> list[Message]:
         """Every message of a topic that is there now, partition by partition."""
         consumer = Consumer({"bootstrap.servers": self.address, "group.id": "test", "enable.partition.eof": True})

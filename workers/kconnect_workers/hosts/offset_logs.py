@@ -34,8 +34,12 @@ def offset_log(
     worker's settings."""
     if run.worker_keeps_offsets:
         return WorkerOffsets(host, run.connector)
-    own = props.get("offsets.storage.topic")
-    return offset_topic(worker, own or worker.originals.get("offset.storage.topic", _DEFAULT_TOPIC), producer)
+    return offset_topic(worker, offsets_topic(run.worker_props, props), producer)
+
+
+def offsets_topic(worker_props: Mapping[str, str], props: Mapping[str, str]) -> str:
+    """The topic of the offsets of the connector that `props` configure."""
+    return props.get("offsets.storage.topic") or worker_props.get("offset.storage.topic", _DEFAULT_TOPIC)
 
 
 def offset_topic(worker: WorkerConfig, topic: str, producer: Producer | None = None) -> OffsetTopic:

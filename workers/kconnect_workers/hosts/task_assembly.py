@@ -12,23 +12,27 @@ from confluent_kafka.admin import AdminClient
 
 from kconnect import kafka
 from kconnect.converter import Converter, HeaderConverter
-from kconnect.errors import ConfigError
+from kconnect.errors import ConfigError, ConnectError
 from kconnect.kafka.client import Client
 from kconnect.kafka.settings import known
 from kconnect.sink import SinkConnector
 from kconnect.source import SourceConnector, SourceTask
-from kconnect_workers.config.connector_config import ConnectorConfig, SinkConnectorConfig
+from kconnect_workers.config import exactly_once
+from kconnect_workers.config.connector_config import ConnectorConfig, SinkConnectorConfig, SourceConnectorConfig
+from kconnect_workers.config.exactly_once import TransactionBoundary
 from kconnect_workers.config.topic_creation import topic_creation_rules
 from kconnect_workers.config.worker_config import WorkerConfig
 from kconnect_workers.hosts.host import Host
 from kconnect_workers.hosts.messages import RunTask
-from kconnect_workers.hosts.offset_logs import offset_log
+from kconnect_workers.hosts.offset_logs import offset_log, offsets_topic
 from kconnect_workers.hosts.plugin_loader import PluginLoader
 from kconnect_workers.states import TaskId
 from kconnect_workers.tasks.chain import TransformationChain
 from kconnect_workers.tasks.dead_letter_queue import DeadLetterQueue, create_dead_letter_topic
 from kconnect_workers.tasks.errant_records import WorkerErrantRecordReporter
 from kconnect_workers.tasks.error_handling import ErrorHandler, ErrorPolicy, ErrorReporter
+from kconnect_workers.tasks.exactly_once import ExactlyOnceCommits, Outcomes
+from kconnect_workers.tasks.offset_commits import AtLeastOnceCommits, CommitTeller
 from kconnect_workers.tasks.offset_storage import OffsetLog, OffsetStorage
 from kconnect_workers.tasks.partition_logs import PartitionLogs
 from kconnect_workers.tasks.plugin_call import plugin_call
@@ -43,6 +47,7 @@ from kconnect_workers.tasks.task_control import TaskControl
 from kconnect_workers.tasks.task_stats import TaskStats
 from kconnect_workers.tasks.topic_creator import TopicCreator
 from kconnect_workers.tasks.topic_ids import AskTopicIds, TopicIds
+from kconnect_workers.tasks.transactions import Transactions
 from kconnect_workers.tasks.used_topics import UsedTopics
 
 log = logging.getLogger(__name__)
@@ -100,10 +105,12 @@ class TaskAssembly:
     def _source_task(self, connector_class: type[SourceConnector[Any]]) -> WorkerSourceTask:
         with plugin_call(connector_class.task, "__init__", self._owner):
             task = connector_class.task()
-        producer = self._producer(f"connector-producer-{self.id}", self._overrides("producer"))
+        producer = self._source_producer()
+        offsets = OffsetStorage(self.id.connector, self._offset_log(producer))
         errors = self._errors(ConnectorConfig.parse(self.connector_props), reporter=None)
         converters = self._converters()
         wants_records = type(task).commit_record is not SourceTask.commit_record
+        outcomes = Outcomes(self.id, task) if wants_records and self._exactly_once else None
         sender = RecordSender(
             producer,
             key_converter=converters.key,
@@ -112,10 +119,12 @@ class TaskAssembly:
             chain=self._chain(),
             errors=errors,
             stopping=self._control.stopping,
-            on_record=task.commit_record if wants_records else None,
-            before_topic=self._topic_creation(),
+            on_record=outcomes.add if outcomes else task.commit_record if wants_records else None,
+            before_topic=self._before_topic(),
             on_topic=self._on_topic,
+            transactional=self._exactly_once,
         )
+        teller = CommitTeller(self.id, task)
         return WorkerSourceTask(
             self.id,
             task,
@@ -123,11 +132,92 @@ class TaskAssembly:
             control=self._control,
             sender=sender,
             errors=errors,
-            offsets=OffsetStorage(self.id.connector, self._offset_log(producer)),
+            offsets=offsets,
+            commits=self._exactly_once_commits(producer, sender, offsets, teller, outcomes)
+            if self._exactly_once
+            else self._at_least_once_commits(sender, offsets, teller),
             check_lease=self._host.check_lease,
-            flush_interval_s=self.worker.offset_flush_interval_ms / 1000,
-            flush_timeout_s=self.worker.offset_flush_timeout_ms / 1000,
         )
+
+    def _at_least_once_commits(
+        self, sender: RecordSender, offsets: OffsetStorage, teller: CommitTeller
+    ) -> AtLeastOnceCommits:
+        return AtLeastOnceCommits(
+            self.id,
+            sender,
+            offsets,
+            teller,
+            check_lease=self._host.check_lease,
+            interval_s=self.worker.offset_flush_interval_ms / 1000,
+            timeout_s=self.worker.offset_flush_timeout_ms / 1000,
+        )
+
+    def _exactly_once_commits(
+        self,
+        producer: Producer,
+        sender: RecordSender,
+        offsets: OffsetStorage,
+        teller: CommitTeller,
+        outcomes: Outcomes | None,
+    ) -> ExactlyOnceCommits:
+        config = SourceConnectorConfig.parse(self.connector_props)
+        transactions = Transactions(
+            self.id,
+            producer,
+            transactional_id=exactly_once.transactional_id(self._run.worker_props, self.id),
+            offsets_topic=offsets_topic(self._run.worker_props, self.connector_props),
+            check_lease=self._host.check_lease,
+            stopping=self._control.stopping,
+            timeout_s=self.worker.offset_flush_timeout_ms / 1000,
+        )
+        interval_ms = config.transaction_boundary_interval_ms
+        return ExactlyOnceCommits(
+            sender,
+            offsets,
+            transactions,
+            teller,
+            boundary=TransactionBoundary(config.transaction_boundary.lower()),
+            interval_s=(self.worker.offset_flush_interval_ms if interval_ms is None else interval_ms) / 1000,
+            outcomes=outcomes,
+        )
+
+    @property
+    def _exactly_once(self) -> bool:
+        return exactly_once.is_enabled(self._run.worker_props)
+
+    def _source_producer(self) -> Producer:
+        settings = self._overrides("producer")
+        if self._exactly_once:
+            wanted = {
+                "transactional.id": exactly_once.transactional_id(self._run.worker_props, self.id),
+                "enable.idempotence": "true",
+            }
+            for name in sorted(name for name in wanted if settings.get(name, wanted[name]) != wanted[name]):
+                log.warning(
+                    "producer.override.%s=%s has no effect: exactly.once.source.support needs %s",
+                    name,
+                    settings[name],
+                    wanted[name],
+                )
+            settings |= wanted
+        return self._producer(f"connector-producer-{self.id}", settings)
+
+    def _before_topic(self) -> Callable[[str], None] | None:
+        create = self._topic_creation()
+        if not self._exactly_once:
+            return create
+        offsets = offsets_topic(self._run.worker_props, self.connector_props)
+
+        def before_topic(topic: str) -> None:
+            if topic == offsets:
+                # Its next read of its offsets would wait for the end of its own transaction.
+                raise ConnectError(
+                    f"{self.id}: with exactly-once support, no source may write to its offsets topic, {topic}"
+                )
+            if create is not None:
+                create(topic)
+
+        return before_topic
 
     def _topic_creation(self) -> Callable[[str], None] | None:
         """None where topics are left to the brokers."""
@@ -261,8 +351,9 @@ class TaskAssembly:
         }
 
     def _offset_log(self, producer: Producer) -> OffsetLog:
-        """Offsets are written by the records' producer, unless the connector has changed that for its own ends."""
-        shared = None if self._overrides("producer") else producer
+        """Offsets are written by the records' producer, unless the connector has changed that for its own ends (but in
+        transactions)."""
+        shared = producer if self._exactly_once or not self._overrides("producer") else None
         return offset_log(self._host, self._run, self.worker, self.connector_props, shared)
 
 

@@ -30,13 +30,13 @@ class Delivery:
     handled so far, `seal` says that no more will come. Acknowledgements may be counted before their records.
     """
 
-    __slots__ = ("_on_failure", "_sealed", "offset", "partition", "pending")
+    __slots__ = ("_on_failure", "offset", "partition", "pending", "sealed")
 
     def __init__(self, partition: SourcePartition | None, on_failure: OnFailure) -> None:
         self.partition = partition
         self.offset: SourceOffset | None = None
         self.pending = 0
-        self._sealed = False
+        self.sealed = False
         self._on_failure = on_failure
 
     def seal(self) -> None:
@@ -46,7 +46,7 @@ class Delivery:
             _check_storable(self.partition, "source partition")
             _check_storable(self.offset, "source offset")
             self.partition, self.offset = dict(self.partition), dict(self.offset)
-        self._sealed = True
+        self.sealed = True
 
     def on_delivery(self, error: KafkaError | None, message: Message) -> None:
         """The producer's callback, shared by all records. A record whose failure is not tolerated (`on_failure` says
@@ -71,7 +71,7 @@ class Delivery:
 
     @property
     def done(self) -> bool:
-        return self._sealed and self.pending == 0
+        return self.sealed and self.pending == 0
 
 
 class DeliveryTracker:
@@ -100,6 +100,16 @@ class DeliveryTracker:
             if not deliveries:
                 del self._open[key]
         return dict(self._eligible)
+
+    def sent(self) -> dict[bytes, tuple[SourcePartition, SourceOffset]]:
+        """By partition, the furthest offset that was not reported as `stored`, acknowledged or not: for who sees to it
+        that the records are stored with it, or none of both."""
+        sent = dict(self._eligible)
+        for key, deliveries in self._open.items():
+            for delivery in deliveries:
+                if delivery.sealed and delivery.partition is not None and delivery.offset is not None:
+                    sent[key] = (delivery.partition, delivery.offset)
+        return sent
 
     def stored(self, offsets: dict[bytes, tuple[SourcePartition, SourceOffset]]) -> None:
         """These, which `eligible` gave, are stored."""

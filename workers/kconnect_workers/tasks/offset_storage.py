@@ -57,10 +57,26 @@ class OffsetStorage:
         """Store `offsets`, which JSON can carry; returns when that is done. ConnectError when it does not succeed
         within `timeout_s` seconds."""
         with self._lock:
-            entries = [self._known.entry(self._connector, *offset) for offset in offsets]
+            entries = self._entries(offsets)
             self._log.write(entries, timeout_s)
-            for entry in entries:
-                self._known.apply(*entry)
+            self._stored(entries)
+
+    def entries(self, offsets: Iterable[tuple[SourcePartition, SourceOffset]]) -> list[Entry]:
+        """What has to be written to have `offsets`, which JSON can carry, stored; `stored` when that is done."""
+        with self._lock:
+            return self._entries(offsets)
+
+    def stored(self, entries: Iterable[Entry]) -> None:
+        """Someone else has written these."""
+        with self._lock:
+            self._stored(entries)
+
+    def _entries(self, offsets: Iterable[tuple[SourcePartition, SourceOffset]]) -> list[Entry]:
+        return [self._known.entry(self._connector, *offset) for offset in offsets]
+
+    def _stored(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            self._known.apply(*entry)
 
     def idle(self) -> None:
         """No question is expected soon: release what reading needs, unless someone is reading now."""

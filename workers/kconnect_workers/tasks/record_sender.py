@@ -40,6 +40,7 @@ _FAULTS_OF_RECORDS = frozenset(
     }
 )
 """What the log refuses about single records. Everything else would befall the next record, too."""
+_PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})
 
 
 class StoppedError(Exception):
@@ -84,9 +85,11 @@ class RecordSender:
         on_record: OnRecord | None = None,
         before_topic: Callable[[str], None] | None = None,
         on_topic: Callable[[str], None] | None = None,
+        transactional: bool = False,
     ) -> None:
         """`before_topic` is called before the first record for a topic is sent, and may be called again; `on_topic` for
-        each run of records of one topic in a batch."""
+        each run of records of one topic in a batch. `transactional`: the producer is in a transaction, which a record
+        that the log refuses ends for all of them, whatever is tolerated."""
         self._producer = producer
         self._key_converter = key_converter
         self._value_converter = value_converter
@@ -97,6 +100,7 @@ class RecordSender:
         self._on_record = on_record
         self._before_topic = before_topic
         self._on_topic = on_topic
+        self._transactional = transactional
         self._serializers: dict[tuple[str, Schema | None, Schema | None], tuple[Serializer, Serializer]] = {}
         self._undeliverable: ConnectError | None = None
         self.tracker = DeliveryTracker(self._undelivered)
@@ -359,7 +363,10 @@ class RecordSender:
         self._errors.failed(failure)
 
     def _undelivered(self, error: KafkaError, message: Message) -> bool:
-        """Called back by the producer: a record was refused by the log. What is not tolerated is kept for `serve`."""
+        """Called back by the producer: a record was refused by the log. What is not tolerated is kept for `serve`. With
+        an aborted transaction go those that were still to be sent."""
+        if error.code() in _PURGED:
+            return True
         failure = Failure(
             stage=Stage.KAFKA_PRODUCE,
             executing_class="confluent_kafka.Producer",
@@ -367,6 +374,8 @@ class RecordSender:
             where=f"a record for topic {message.topic()}",
         )
         try:
+            if self._transactional:
+                raise self._errors.fatal(failure) from failure.error
             self._settle(failure, error)
         except ConnectError as e:
             self._undeliverable = self._undeliverable or e

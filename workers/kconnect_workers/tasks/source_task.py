@@ -14,6 +14,7 @@ from kconnect.record import RowBatch, SourceRecord
 from kconnect.source import SourceTask, TransactionContext
 from kconnect_workers.states import State, TaskId
 from kconnect_workers.tasks.error_handling import ErrorHandler
+from kconnect_workers.tasks.offset_commits import OffsetCommits
 from kconnect_workers.tasks.offset_storage import OffsetStorage
 from kconnect_workers.tasks.plugin_call import name_of, plugin_call
 from kconnect_workers.tasks.record_sender import RecordSender, StoppedError
@@ -27,14 +28,12 @@ _EMPTY_PAUSE_S = 0.05
 _PAUSED_S = 0.1
 _FIRST_RETRY_S = 0.1
 _LAST_RETRY_S = 10.0
-_SHOWN = 20
 
 
 class WorkerSourceTask:
     """Runs one source task. `run` belongs to the task's thread; `stats` may be called by the teller.
 
-    `check_lease` is called before anything that others can see. `flush_interval_s` and `flush_timeout_s` are
-    `offset.flush.interval.ms` and `offset.flush.timeout.ms`.
+    `check_lease` is called before anything that others can see.
     """
 
     def __init__(
@@ -47,9 +46,8 @@ class WorkerSourceTask:
         sender: RecordSender,
         errors: ErrorHandler,
         offsets: OffsetStorage,
+        commits: OffsetCommits,
         check_lease: Callable[[], None],
-        flush_interval_s: float,
-        flush_timeout_s: float,
     ) -> None:
         self._id = id
         self._task = task
@@ -58,28 +56,25 @@ class WorkerSourceTask:
         self._sender = sender
         self._errors = errors
         self._offsets = offsets
+        self._commits = commits
         self._check_lease = check_lease
-        self._flush_interval_s = flush_interval_s
-        self._flush_timeout_s = flush_timeout_s
-        self._next_flush = 0.0
         self._commit_requested = False
         self._retry_s = _FIRST_RETRY_S
         self._polled = 0
-        self._commits = 0
-        self._commit_failures = 0
-        self._last_offsets: list[tuple[str, str]] = []
 
     def run(self) -> None:
         """Return when the task is to stop; raise what failed it. Offsets of what was acknowledged are stored, and the
         plugin is stopped, either way."""
+        failed = True
         try:
             self._start()
             while not self._control.stopping.is_set():
                 self._iterate()
+            failed = False
         except StoppedError:
-            pass
+            failed = False
         finally:
-            self._finish()
+            self._finish(failed=failed)
 
     def stats(self) -> TaskStats:
         polled, pending = self._polled, self._sender.pending
@@ -91,22 +86,23 @@ class WorkerSourceTask:
             records_pending=pending,
             retries=self._errors.retries,
             failures=self._errors.failures,
-            offset_commits=self._commits,
-            offset_commit_failures=self._commit_failures,
-            last_offsets=self._last_offsets,
+            offset_commits=self._commits.told.commits,
+            offset_commit_failures=self._commits.told.failures,
+            last_offsets=self._commits.told.last_offsets,
         )
 
     def _start(self) -> None:
         """Offsets are read to their end first: what an earlier run of this task stored is there when it looks."""
+        self._commits.prepare()
         self._offsets.catch_up()
         task = self._task
-        task.context = _Context(self._props, self._offsets, self._request_commit)
+        transactions = self._commits.transaction_context
+        task.context = _Context(self._props, self._offsets, self._request_commit, transactions)
         config: Config = type(task).config_class.parse(self._props)
         with plugin_call(type(task), "start", self._id):
             task.start(config)
         self._offsets.idle()
         self._control.on_stop(self._interrupt)
-        self._next_flush = time.monotonic() + self._flush_interval_s
         self._control.report(State.PAUSED if self._control.paused else State.RUNNING)
 
     def _interrupt(self) -> None:
@@ -118,6 +114,7 @@ class WorkerSourceTask:
 
     def _iterate(self) -> None:
         if self._control.paused:
+            self._commits.pause()
             self._control.report(State.PAUSED)
             self._sender.serve()
             self._control.stopping.wait(_PAUSED_S)
@@ -129,10 +126,8 @@ class WorkerSourceTask:
                 self._sender.serve()
             else:
                 self._send(batch)
-        if self._commit_requested or time.monotonic() >= self._next_flush:
-            self._commit_requested = False
-            self._next_flush = time.monotonic() + self._flush_interval_s
-            self._commit_offsets(self._flush_timeout_s)
+        requested, self._commit_requested = self._commit_requested, False
+        self._commits.commit_if_due(requested=requested)
 
     def _request_commit(self) -> None:
         self._commit_requested = True
@@ -164,7 +159,7 @@ class WorkerSourceTask:
 
     def _send(self, batch: Sequence[SourceRecord] | RowBatch) -> None:
         try:
-            self._sender.send(batch)
+            self._commits.send(batch)
         except Exception as e:
             if isinstance(e, (ConnectError, StoppedError)) and not isinstance(e, DataError):
                 raise
@@ -172,34 +167,10 @@ class WorkerSourceTask:
                 f"{self._id}: what {name_of(type(self._task))}.poll returned cannot be sent: {type(e).__name__}: {e}"
             ) from e
 
-    def _commit_offsets(self, timeout_s: float) -> None:
-        """Store what is eligible, and tell the task. A failure is told, and tried again at the next interval."""
-        eligible = self._sender.tracker.eligible()
-        if eligible:
-            self._check_lease()
-            try:
-                self._offsets.write(eligible.values(), timeout_s)
-            except ConnectError as e:
-                self._commit_failures += 1
-                log.error("%s: offsets were not stored, which is tried again: %s", self._id, e)
-                return
-            self._sender.tracker.stored(eligible)
-            self._commits += 1
-            self._last_offsets = [(str(dict(where)), str(dict(to))) for where, to in list(eligible.values())[:_SHOWN]]
-        try:
-            if eligible:
-                with plugin_call(type(self._task), "commit_offsets", self._id):
-                    self._task.commit_offsets(eligible.values())
-            with plugin_call(type(self._task), "commit", self._id):
-                self._task.commit()
-        except ConnectError as e:
-            log.error("%s: %s", self._id, e, exc_info=e)
-
-    def _finish(self) -> None:
+    def _finish(self, *, failed: bool) -> None:
         """Whatever goes wrong here is logged: the outcome of the task is settled."""
         steps: Sequence[Callable[[], None]] = (
-            lambda: self._sender.flush(self._flush_timeout_s),
-            lambda: self._commit_offsets(self._flush_timeout_s),
+            lambda: self._commits.finish(failed=failed),
             self._task.stop,
             self._offsets.close,
         )
@@ -214,11 +185,15 @@ class _Context:
     """A `SourceTaskContext`."""
 
     def __init__(
-        self, configs: dict[str, str], reader: OffsetStorageReader, request_commit: Callable[[], None]
+        self,
+        configs: dict[str, str],
+        reader: OffsetStorageReader,
+        request_commit: Callable[[], None],
+        transactions: TransactionContext | None,
     ) -> None:
         self.configs = configs
         self.offset_storage_reader = reader
-        self.transaction_context: TransactionContext | None = None
+        self.transaction_context = transactions
         self._request_commit = request_commit
 
     def request_commit(self) -> None:

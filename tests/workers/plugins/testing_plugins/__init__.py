@@ -10,6 +10,7 @@ def register_connectors() -> list[Plugin]:
         Plugin("testing_plugins.counting:CountingSource", kind="source"),
         Plugin("testing_plugins.counting:RowsSource", kind="source"),
         Plugin("testing_plugins.counting:TellingSource", kind="source"),
+        Plugin("testing_plugins.transacting:TransactingSource", kind="source"),
         Plugin("testing_plugins.collecting:CollectingSink", kind="sink"),
         Plugin("testing_plugins.collecting:ColumnarSink", kind="sink"),
         Plugin("testing_plugins.bad:BadSource", kind="source"),

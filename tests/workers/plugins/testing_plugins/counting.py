@@ -25,6 +25,9 @@ class CountingConfig(Config):
     unstorable_at: int = key(default=-1, doc="Number whose offset JSON does not carry.")
     lost_stream: int = key(default=-1, doc="Stream whose records go to partition 7, which nobody has.")
     commit_at: int = key(default=-1, doc="Number at whose acknowledgement a commit is asked for.")
+    commit_every: int = key(default=10, doc="How many records a transaction of the connector's own has.")
+    abort_at: int = key(default=-1, doc="Number whose transaction is aborted.")
+    by_poll: bool = key(default=False, doc="Whether transactions end with polls, and not behind records.")
     commit_file: str | None = key(default=None, doc="Gets a line for every commit.")
 
 
@@ -94,7 +97,7 @@ class TellingTask(CountingTask):
     """Wants to hear of every record."""
 
     def commit_record(self, record: SourceRecord, metadata: Message | None) -> None:
-        if record.value["n"] == self._config.commit_at:
+        if (record.source_offset or {})["n"] == self._config.commit_at:
             self.context.request_commit()
         self._note("dropped" if metadata is None else f"{metadata.topic()} {metadata.offset()}")
 

@@ -111,6 +111,37 @@ class Client:
             if member.error_code != ErrorCode.UNKNOWN_MEMBER_ID:
                 _expect_success(member.error_code, f"member {member.member_id!r} leaving group {group_id!r}")
 
+    def members(self, group_id: str) -> dict[str, str]:
+        """The members of a group, each with its client id; none of a group that does not exist."""
+        request = requests.DescribeGroups(groups=[group_id])
+        answer = self._ask(self._coordinator(group_id), request, responses.DescribeGroups)
+        members = {}
+        for group in answer.groups:
+            if group.error_code != ErrorCode.GROUP_ID_NOT_FOUND:
+                _expect_success(group.error_code, f"describing group {group_id!r}", group.error_message)
+            members |= {member.member_id: member.client_id for member in group.members}
+        return members
+
+    def fence_producers(self, transactional_ids: Sequence[str], *, timeout: float = 60.0) -> None:
+        """Have every producer that now has one of these ids fail at its next request, and what it has left open be
+        aborted. Returns when that is so of all; RetriableError when an open transaction does not end in time."""
+        deadline = time.monotonic() + timeout
+        for transactional_id in transactional_ids:
+            self._fence(transactional_id, deadline)
+
+    def _fence(self, transactional_id: str, deadline: float) -> None:
+        request = requests.InitProducerId(
+            transactional_id=transactional_id, transaction_timeout_ms=int(1000 * self._timeout)
+        )
+        doing = f"fencing the producers of transactional.id={transactional_id}"
+        while True:
+            coordinator = self._coordinator(transactional_id, _TRANSACTION)
+            answer = self._ask(coordinator, request, responses.InitProducerId)
+            if answer.error_code not in _PASSING or time.monotonic() > deadline:
+                _expect_success(answer.error_code, doing)
+                return
+            time.sleep(_PAUSE)
+
     def connect_to_coordinator(self, group_id: str) -> Connection:
         """A connection of the caller's own to a group's coordinator, where nothing else is asked: no slow request of
         this client delays its heartbeats. It may be used by another thread, and ends with `Connection.close`."""

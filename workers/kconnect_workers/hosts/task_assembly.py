@@ -36,6 +36,7 @@ from kconnect_workers.tasks.offset_commits import AtLeastOnceCommits, CommitTell
 from kconnect_workers.tasks.offset_storage import OffsetLog, OffsetStorage
 from kconnect_workers.tasks.partition_logs import PartitionLogs
 from kconnect_workers.tasks.plugin_call import plugin_call
+from kconnect_workers.tasks.predecessor import evict_predecessor
 from kconnect_workers.tasks.raw_messages import RawMessages
 from kconnect_workers.tasks.record_decoder import RecordDecoder
 from kconnect_workers.tasks.record_sender import RecordSender
@@ -245,6 +246,8 @@ class TaskAssembly:
         props = {**_CONSUMER_DEFAULTS, **self._consumer_props()}
         raw = None if reports is None else self._raw_messages(props)
         reports_errors = reports is not None or config.errors_log_enable
+        if props["client.id"] == self._consumer_id:  # and nobody else's
+            evict_predecessor(props)
         consumer = kafka.consumer(props, logger=clients_log, error_cb=_log_client_error)
         return WorkerSinkTask(
             self.id,
@@ -342,10 +345,14 @@ class TaskAssembly:
         props = {**_PRODUCER_DEFAULTS, "client.id": client_id, **self.worker.client_props("producer"), **overrides}
         return kafka.producer(props, logger=clients_log, error_cb=_log_client_error)
 
+    @property
+    def _consumer_id(self) -> str:
+        return f"connector-consumer-{self.id}"
+
     def _consumer_props(self) -> dict[str, str]:
         return {
             "group.id": f"connect-{self.id.connector}",
-            "client.id": f"connector-consumer-{self.id}",
+            "client.id": self._consumer_id,
             **self.worker.client_props("consumer"),
             **self._overrides("consumer"),
         }

@@ -80,7 +80,8 @@ def test_fenced_producers_fail_and_what_they_left_open_is_aborted(client: Client
     try:
         reading.assign([TopicPartition(topic, 0, 0)])
         message = reading.poll(30)
-        assert message is not None and message.error() is not None, message
+        assert message is not None
+        assert message.error() is not None, message.value()
         assert message.error().code() == KafkaError._PARTITION_EOF
         assert message.offset() == 2  # the zombie's record, and what aborts it
     finally:

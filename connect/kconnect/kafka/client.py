@@ -135,12 +135,16 @@ class Client:
         )
         doing = f"fencing the producers of transactional.id={transactional_id}"
         while True:
-            coordinator = self._coordinator(transactional_id, _TRANSACTION)
-            answer = self._ask(coordinator, request, responses.InitProducerId)
-            if answer.error_code not in _PASSING or time.monotonic() > deadline:
+            try:
+                coordinator = self._coordinator(transactional_id, _TRANSACTION)
+                answer = self._ask(coordinator, request, responses.InitProducerId)
                 _expect_success(answer.error_code, doing)
+            except RetriableError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_PAUSE)
+            else:
                 return
-            time.sleep(_PAUSE)
 
     def connect_to_coordinator(self, group_id: str) -> Connection:
         """A connection of the caller's own to a group's coordinator, where nothing else is asked: no slow request of

@@ -6,6 +6,7 @@ and prints as what it allows.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -156,6 +157,29 @@ class NonEmptyStringWithoutControlChars:
 
     def __str__(self) -> str:
         return "non-empty string without ISO control characters"
+
+
+def is_topic_name(name: str) -> bool:
+    """Whether Kafka can have a topic of this name."""
+    return _TOPIC.fullmatch(name) is not None and name not in (".", "..")
+
+
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+
+
+class TopicName:
+    """A name that Kafka can give a topic; None passes."""
+
+    def __call__(self, name: str, value: Any) -> None:
+        if value is None:
+            return
+        if value == "":
+            raise ConfigError("must not be empty", key=name)
+        if not is_topic_name(value):
+            raise ConfigError("cannot be the name of a topic", key=name, value=value, suggestion=f"a {self}")
+
+    def __str__(self) -> str:
+        return "topic name: at most 249 of the letters a-z, A-Z, 0-9, '.', '_' and '-'"
 
 
 class NonNullValidator:

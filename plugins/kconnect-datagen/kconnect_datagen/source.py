@@ -7,7 +7,7 @@ import time
 from random import Random
 from typing import Annotated, Literal
 
-from kconnect.config import HIGH, LOW, MEDIUM, Config, NonEmptyString, Range, Type, key
+from kconnect.config import HIGH, LOW, MEDIUM, Config, Range, TopicName, Type, key
 from kconnect.record import SourceRecord
 from kconnect.source import SourceConnector, SourceTask
 from kconnect_datagen.datasets import DATASETS
@@ -16,7 +16,7 @@ MAX_BATCH = 1000
 
 
 class DatagenConfig(Config):
-    topic: Annotated[str, NonEmptyString()] = key(
+    topic: Annotated[str, TopicName()] = key(
         name="kafka.topic", importance=HIGH, doc="The topic that the records go to."
     )
     dataset: Literal["orders", "users", "pageviews"] = key(

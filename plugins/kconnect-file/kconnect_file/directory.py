@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal
 
 from kconnect.bounds import allow_path, allowed_pattern
-from kconnect.config import HIGH, LOW, MEDIUM, Config, NonEmptyString, Range, key
+from kconnect.config import HIGH, LOW, MEDIUM, Config, NonEmptyString, Range, TopicName, key
 from kconnect.errors import ConfigError, ConnectError, DataError
 from kconnect.record import SourceOffset, SourceRecord
 from kconnect.source import SourceConnector, SourcePartitionKey, SourceTask
@@ -27,6 +27,7 @@ PATH = "path"
 POSITION = "position"
 
 MAX_OPEN_FILES = 64
+_WAIT_SECONDS = 1.0
 
 _REMEDIES = (
     "Mend it, set errors.tolerance=all to pass over such rows, or move the position of this file past it by altering "
@@ -46,7 +47,7 @@ class DirectorySourceConfig(Config):
     files: Annotated[str, NonEmptyString(), allowed_pattern] = key(
         importance=HIGH, doc="A glob pattern of the files to read, such as /data/in/**/*.csv."
     )
-    topic: Annotated[str, NonEmptyString()] = key(importance=HIGH, doc="The topic that the rows go to.")
+    topic: Annotated[str, TopicName()] = key(importance=HIGH, doc="The topic that the rows go to.")
     format: Literal["jsonl", "csv"] = key(
         default="jsonl",
         importance=HIGH,
@@ -114,6 +115,8 @@ class DirectorySourceTask(SourceTask[DirectorySourceConfig]):
         self._open: deque[_File] = deque()
         self._refused: set[str] = set()
         self._next_scan = 0.0
+        self._in_vain = False
+        """Whether the last look found nothing."""
 
     def poll(self) -> list[SourceRecord] | None:
         if time.monotonic() >= self._next_scan:
@@ -124,8 +127,10 @@ class DirectorySourceTask(SourceTask[DirectorySourceConfig]):
                 self._open.rotate(-1)  # the next poll begins with another file
                 return records
             self._open.popleft().close()
-        if not self._stopping.is_set() and not self._scan():
-            self._stopping.wait(self._config.poll_interval_ms / 1000)
+        if not self._stopping.is_set() and not self._in_vain:
+            self._scan()  # more than may be open are there, or what was read has grown
+        if self._in_vain:
+            self._stopping.wait(min(_WAIT_SECONDS, max(0.0, self._next_scan - time.monotonic())))
         return None
 
     def stop(self) -> None:
@@ -135,16 +140,15 @@ class DirectorySourceTask(SourceTask[DirectorySourceConfig]):
                     file.close()
             self._stopping.set()
 
-    def _scan(self) -> bool:
-        """Open files that are new or have changed, as many as may be open; whether there were any."""
+    def _scan(self) -> None:
+        """Open files that are new or have changed, as many as may be open."""
         self._next_scan = time.monotonic() + self._config.poll_interval_ms / 1000
-        found = False
+        self._in_vain = True
         for path in sorted(glob.glob(self._config.files, recursive=True)):  # noqa: PTH207 - an absolute pattern
             if len(self._open) >= MAX_OPEN_FILES:
                 break
             if zlib.crc32(path.encode()) % self._config.task_count == self._config.task_number:
-                found = self._look_at(path) or found
-        return found
+                self._in_vain = not self._look_at(path) and self._in_vain
 
     def _look_at(self, path: str) -> bool:
         """Open it if there may be something to read in it."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from kconnect.bounds import allow_path, allowed_path
-from kconnect.config import HIGH, LOW, Config, NonEmptyString, Range, key
+from kconnect.config import HIGH, LOW, Config, Range, TopicName, key
 from kconnect.connector import ExactlyOnceSupport
 from kconnect.errors import ConnectError
 from kconnect.record import SourceOffset, SourceRecord
@@ -29,7 +29,7 @@ class FileStreamSourceConfig(Config):
     file: Annotated[str, allowed_path] | None = key(
         default=None, importance=HIGH, doc="The file to read; left out, standard input is read."
     )
-    topic: Annotated[str, NonEmptyString()] = key(importance=HIGH, doc="The topic that the lines go to.")
+    topic: Annotated[str, TopicName()] = key(importance=HIGH, doc="The topic that the lines go to.")
     batch_size: Annotated[int, Range(1)] = key(
         name="batch.size", default=2000, importance=LOW, doc="The most lines that one poll hands over."
     )

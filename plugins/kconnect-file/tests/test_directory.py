@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -198,3 +199,12 @@ def test_a_delimiter_is_one_character(tmp_path: Path) -> None:
 def test_offsets_that_make_no_sense_are_refused(offset: dict[str, object]) -> None:
     with pytest.raises(ConnectError, match="must be"):
         DirectorySource().alter_offsets({}, {frozenset({("path", "f")}): offset})
+
+
+def test_a_long_interval_keeps_no_poll_from_returning(tmp_path: Path) -> None:
+    """A pause waits for it."""
+    with run(tmp_path, poll_interval_ms="3600000") as harness:
+        polls = threading.Thread(target=lambda: [harness.poll() for _ in range(2)], daemon=True)
+        polls.start()
+        polls.join(30)
+        assert not polls.is_alive()

@@ -6,8 +6,9 @@ import pytest
 
 from kconnect.connector import ExactlyOnceSupport
 from kconnect.errors import ConnectError
-from kconnect.testing.conformance import SourceConformance
+from kconnect.testing.conformance import SourceConformance, validation_errors
 from kconnect.testing.sources import SourceTaskHarness
+from kconnect_file.directory import DirectorySource
 from kconnect_file.stream_source import FileStreamSource
 
 
@@ -153,3 +154,13 @@ def test_offsets_may_be_set_and_reset_for_a_file_but_not_for_standard_input() ->
 )
 def test_reads_exactly_once_from_files_alone(props: dict[str, str], support: ExactlyOnceSupport) -> None:
     assert FileStreamSource().exactly_once_support(props) is support
+
+
+@pytest.mark.parametrize("connector", [FileStreamSource, DirectorySource])
+@pytest.mark.parametrize("topic", ["", "my lines", "a/b", "Zürich", ".", "..", "x" * 250])
+def test_a_topic_that_cannot_be_is_refused_as_it_is_validated(
+    connector: type[FileStreamSource | DirectorySource], topic: str
+) -> None:
+    props = {"file": "in.txt", "files": "*.csv", "topic": topic}
+    assert set(validation_errors(connector, props)) == {"topic"}
+    assert validation_errors(connector, {**props, "topic": "x" * 249}) == {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -13,6 +12,7 @@ from kconnect.validators import (
     NonEmptyString,
     NonEmptyStringWithoutControlChars,
     NonNullValidator,
+    is_topic_name,
     nearest,
 )
 from kconnect_workers.config.number_types import Long, Short
@@ -338,7 +338,7 @@ def sink_topic_errors(props: Mapping[str, Any]) -> dict[str, str]:
         return dict.fromkeys(("topics", "topics.regex"), "topics and topics.regex are both given: remove one of them")
     if not topics and not regex:
         return dict.fromkeys(("topics", "topics.regex"), "neither topics nor topics.regex is given: a sink needs one")
-    impossible = [topic for topic in topics if not _TOPIC.fullmatch(topic) or topic in (".", "..")]
+    impossible = [topic for topic in topics if not is_topic_name(topic)]
     if impossible:
         return {
             "topics": f"topics: {impossible[0]!r} cannot be a topic: its letters are a–z, A–Z, 0–9, '.', '_' and '-'"
@@ -349,9 +349,6 @@ def sink_topic_errors(props: Mapping[str, Any]) -> dict[str, str]:
     if dead_letters and regex and _matches(regex, dead_letters):
         return {"topics.regex": loop}
     return {}
-
-
-_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
 def _list(text: Any) -> list[str]:

@@ -10,4 +10,10 @@ def register_connectors() -> list[Plugin]:
     return [
         Plugin("kconnect_http.sink:HttpSink", kind="sink", java="io.aiven.kafka.connect.http.HttpSinkConnector"),
         Plugin("kconnect_http.sink:ConfluentHttpSink", kind="sink", java="io.confluent.connect.http.HttpSinkConnector"),
+        Plugin("kconnect_http.source:HttpSource", kind="source"),
+        Plugin(
+            "kconnect_http.source:CastormHttpSource",
+            kind="source",
+            java="com.github.castorm.kafka.connect.http.HttpSourceConnector",
+        ),
     ]

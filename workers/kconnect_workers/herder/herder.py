@@ -8,9 +8,10 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from weakref import WeakValueDictionary
 
-from kconnect.errors import AlreadyExistsError, ConfigError, NotFoundError
+from kconnect.errors import AlreadyExistsError, ConfigError, ConnectError, NotFoundError, RebalanceInProgressError
 from kconnect.plugin import CONNECTORS
 from kconnect_workers.config.connector_config import idle_keys, unknown_keys
+from kconnect_workers.herder import stages
 from kconnect_workers.herder.connector_names import named
 from kconnect_workers.herder.entities import ConnectorInfo, ConnectorStateInfo
 from kconnect_workers.herder.inventory import Inventory
@@ -25,6 +26,10 @@ from kconnect_workers.stores.config_records import RestartRequest
 from kconnect_workers.stores.stores import Stores
 
 _logger = logging.getLogger(__name__)
+
+_CATCH_UP_SECONDS = 3.0
+_STOPPING_SECONDS = 15.0
+_LOOK_SECONDS = 0.05
 
 
 class Herder(Inventory):
@@ -83,6 +88,7 @@ class Herder(Inventory):
         if self._resolve(props) is None:
             self._plugins = await self._environment.plugins()
             self._plugins.resolve(CONNECTORS, props["connector.class"])
+        stages.enter("waiting for the connector's plugin to check the config")
         return await self._environment.validate(props)
 
     async def create(
@@ -115,6 +121,7 @@ class Herder(Inventory):
     async def delete(self, name: str) -> None:
         async with self._changing(name):
             self.config(name)
+            stages.enter("writing to the config topic")
             await self._configs.remove_connector(name)
             self.supervision.forget_connector(name)
         await self.supervision.flush()
@@ -124,6 +131,7 @@ class Herder(Inventory):
         async with self._changing(name):
             if self._configs.state.config(name) is None:
                 raise NotFoundError(f"Unknown connector {name}")
+            stages.enter("writing to the config topic")
             await self._configs.put_target_state(name, state)
 
     async def store_target_state(self, name: str, state: TargetState) -> None:
@@ -137,6 +145,7 @@ class Herder(Inventory):
             raise NotFoundError(f"Unknown connector: {name}")
         request = RestartRequest(name, include_tasks, only_failed)
         plan, status, tasks = self.supervision.restart_plan(request)
+        stages.enter("writing to the config topic")
         await self._configs.put_restart_request(request)
         await self.supervision.flush()
         return self._state_info(
@@ -167,7 +176,6 @@ class Herder(Inventory):
     async def forget_topics(self, name: str) -> None:
         """Topics that its tasks go on using are found again."""
         await self._statuses.remove_topics(name)
-        self._environment.forget_topics(name)
 
     async def set_pool_log_level(self, logger: str, level: str) -> None:
         """On every worker of the pool that runs now."""
@@ -184,7 +192,17 @@ class Herder(Inventory):
                     suggestion=f"PUT /connectors/{name}/stop, and resume it afterwards",
                 )
             await self.settled(name)
+            await self._expect_no_tasks(name)
             yield self.config(name)
+
+    async def catch_up(self) -> None:
+        """Returns when what other workers have stored by now is seen here, or cannot be for a while."""
+        with contextlib.suppress(ConnectError, TimeoutError):
+            await self._configs.refresh(_CATCH_UP_SECONDS)
+
+    def waits_for(self) -> str | None:
+        """As Pool.waits_for."""
+        return self._pool.waits_for()
 
     async def settled(self, name: str) -> None:
         """Returns when what is to run of the connector here does, or has stopped, as it was last asked to, or has
@@ -194,9 +212,21 @@ class Herder(Inventory):
     @contextlib.asynccontextmanager
     async def _changing(self, name: str) -> AsyncIterator[None]:
         """One change of a connector at a time; a plugin that hangs while it validates holds up no other."""
+        stages.enter(f"waiting for another change of {name} to end")
         async with self._locks.setdefault(name, asyncio.Lock()):
             await self.expect_leader()
             yield
+
+    async def _expect_no_tasks(self, name: str) -> None:
+        """Returns when no worker runs a task of a connector that is STOPPED: each removes the statuses of its own."""
+        with contextlib.suppress(TimeoutError):
+            stages.enter(f"waiting for the tasks of {name} to stop")
+            async with asyncio.timeout(_STOPPING_SECONDS):
+                while self._statuses.tasks(name):
+                    await asyncio.sleep(_LOOK_SECONDS)
+        if left := self._statuses.tasks(name):
+            where = ", ".join(f"{status.id} on {status.worker_id}" for status in left)
+            raise RebalanceInProgressError(f"{name} is stopped, and its tasks have not all stopped yet: {where}")
 
     def _check_going(self) -> None:
         if self._stopping:
@@ -219,6 +249,7 @@ class Herder(Inventory):
     async def _store(self, props: Mapping[str, str], target_state: TargetState | None) -> ConnectorInfo:
         name = props["name"]
         await self.expect_leader()  # the plugin may have taken long to validate
+        stages.enter("writing to the config topic")
         await self._configs.put_connector(name, props, target_state)
         return self.connector(name)
 

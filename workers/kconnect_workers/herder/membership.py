@@ -18,6 +18,7 @@ from kconnect_workers.group.assignment import Assignment, AssignmentError
 from kconnect_workers.group.member import GroupMember
 from kconnect_workers.group.protocol import ConnectProtocol
 from kconnect_workers.group.settings import GroupSettings
+from kconnect_workers.herder import stages
 from kconnect_workers.herder.peers import Peers
 from kconnect_workers.herder.pool import ElsewhereError, UnstoredError
 from kconnect_workers.herder.session_keys import SessionKeys
@@ -131,6 +132,9 @@ class Membership:
     def runs(self, id: str | TaskId) -> bool:
         return id in self._tasks if isinstance(id, TaskId) else id in self._connectors
 
+    def waits_for(self) -> str | None:
+        return self.member.rebalancing if self.member.generation < 0 else None
+
     def on_work_changed(self) -> None:
         if not self._left and Work.of(self._configs).counts != self._joined_with:
             self.member.request_rejoin()
@@ -185,12 +189,13 @@ class Membership:
 
     async def _await_assignment(self) -> None:
         """Returns when there is one to rely on. RebalanceInProgressError, with what is waited for, after a while."""
+        stages.enter("waiting for the pool's rebalance to end")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 while self.member.rebalancing is not None:
                     await asyncio.sleep(_LOOK_SECONDS)
-        if (waits_for := self.member.rebalancing) is not None:
-            raise RebalanceInProgressError(f"the pool is in a rebalance: {waits_for}; ask again soon")
+        if (reason := self.member.rebalancing) is not None:
+            raise RebalanceInProgressError(f"the pool is in a rebalance: {reason}; ask again soon")
 
     # --- GroupListener
 

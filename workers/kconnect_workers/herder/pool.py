@@ -53,6 +53,10 @@ class Pool(Protocol):
         """Whether the connector of this name, or this task, is this worker's to run."""
         ...
 
+    def waits_for(self) -> str | None:
+        """Why this worker is not in its pool, and since when; None while it is."""
+        ...
+
     def on_work_changed(self) -> None:
         """What there is to run has, or may have: connectors came or went, or have another number of tasks."""
         ...
@@ -89,6 +93,9 @@ class Alone:
 
     def runs(self, id: str | TaskId) -> bool:
         return True
+
+    def waits_for(self) -> str | None:
+        return None
 
     def on_work_changed(self) -> None:
         pass

@@ -51,6 +51,7 @@ class Supervision:
         self._log_levels = log_levels
         self._writer.start()
         self._configs.listener = self
+        self._statuses.on_topic_forgotten = environment.forget_topics
 
     async def stop(self) -> None:
         """Begin nothing any more; what runs is left to the environment, whose reports are still taken until `close`.

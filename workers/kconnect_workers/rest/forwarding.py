@@ -38,6 +38,8 @@ async def forward(request: Request, elsewhere: ElsewhereError) -> Response:
         headers={name: request.headers[name] for name in _PASSED if name in request.headers},
         body=await read_body(request),
     )
+    if request.method != "GET" and answer.status < 300:  # so that who asks here next sees what was changed
+        await request.app.state.herder.catch_up()
     headers = {name: answer.headers[name] for name in ("content-type", "location") if name in answer.headers}
     if "location" in headers:
         headers["location"] = f"{request.url.scheme}://{request.url.netloc}{urlsplit(headers['location']).path}"

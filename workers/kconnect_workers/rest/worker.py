@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from kconnect import __version__
 from kconnect_workers.rest.access import require_admin
 from kconnect_workers.rest.answers import Json
-from kconnect_workers.rest.route import api_router
+from kconnect_workers.rest.route import WorkerHerder, api_router
 
 router = api_router()
 
@@ -19,10 +19,11 @@ async def root(request: Request) -> Json:
 
 
 @router.get("/health")
-async def health() -> Json:
-    return Json(
-        {"status": "healthy", "message": "The worker has started and answers requests."},
-    )
+async def health(herder: WorkerHerder) -> Json:
+    waits_for = herder.waits_for()
+    if waits_for is not None:
+        return Json({"status": "starting", "message": f"The worker has no place in its pool: {waits_for}"}, 503)
+    return Json({"status": "healthy", "message": "The worker has started and answers requests."})
 
 
 @router.get("/admin/access", dependencies=[Depends(require_admin)])

@@ -48,6 +48,8 @@ class StatusStore:
         self._connectors: dict[str, Status] = {}
         self._tasks: dict[str, dict[int, Status]] = defaultdict(dict)
         self._topics: dict[str, dict[str, None]] = defaultdict(dict)
+        self.on_topic_forgotten: Callable[[str], None] | None = None
+        """Called with the name of a connector that is to find its topics anew, whichever worker was asked for that."""
         self._log = open_log(self._apply)
 
     async def start(self) -> None:
@@ -125,7 +127,8 @@ class StatusStore:
         elif key.startswith("status-topic-"):
             topic, _, name = key[13:].partition(":connector-")
             if value is None:
-                self._topics[name].pop(topic, None)
+                if self._topics[name].pop(topic, topic) is None and self.on_topic_forgotten is not None:
+                    self.on_topic_forgotten(name)
             else:
                 self._topics[name][topic] = None
 

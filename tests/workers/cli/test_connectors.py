@@ -59,7 +59,10 @@ def test_a_connector_that_has_reported_nothing_yet_hides_no_other(kconnect: Run,
     assert kconnect("apply", "-f", str(file), "--url", worker.url).returncode == 0
     listed = kconnect("get", "--url", worker.url)
     assert listed.returncode == 0, listed.stderr
-    assert "slow" in listed.stdout
+    assert any(row.split()[:4] == ["slow", "source", "UNASSIGNED", "0/0"] for row in listed.stdout.splitlines())
+    described = kconnect("describe", "slow", "--url", worker.url)
+    assert (described.returncode, described.stderr) == (0, "")
+    assert described.stdout.splitlines()[1].split() == ["slow", "(source)", "UNASSIGNED"]
     assert kconnect("delete", "slow", "--url", worker.url).returncode == 0
 
 
@@ -150,8 +153,9 @@ def test_of_a_failure_its_message_and_the_end_of_its_trace_follow_the_config(
     )
     assert states < config_row < failure
     assert str(tmp_path) in short[failure]
-    assert len(short) - failure <= 8
-    assert "--trace" in short[failure + 1]
+    assert len(short) - failure <= 9
+    assert short[failure + 1] == "  Not started again by itself: errors.restart.enable is false."
+    assert "--trace" in short[failure + 2]
     assert whole[failure] == short[failure]
     assert len(whole) > len(short)
     assert "IsADirectoryError" in short[-1]

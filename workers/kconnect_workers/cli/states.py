@@ -6,14 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
+from kconnect.errors import NotFoundError
 from kconnect_workers.cli.output import Column, Output, OutputOption, print_json, print_table
 from kconnect_workers.cli.rest_client import DEFAULT_URL, RestClient, UrlOption
 from kconnect_workers.outlook import without_outlook
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The connector's name.")]
 
-_NO_STATUS: dict[str, Any] = {"type": "", "connector": {"state": "UNASSIGNED"}, "tasks": []}
-"""Of a connector that was just created, and has reported nothing yet."""
+_NO_STATUS: dict[str, Any] = {"connector": {"state": "UNASSIGNED", "worker_id": ""}, "tasks": []}
+"""Of a connector that was just created, and has reported nothing yet: its plugin is starting."""
 
 _LAST_LINES = 6
 """Of a trace: where it happened, which is what a reader looks for first."""
@@ -39,7 +40,7 @@ def get(
         tasks = [task["state"] for task in status["tasks"]]
         running = f"{tasks.count('RUNNING')}/{len(tasks)}"
         class_name = connector["info"]["config"].get("connector.class", "")
-        rows.append((name, status["type"], status["connector"]["state"], running, class_name))
+        rows.append((name, connector["info"]["type"], status["connector"]["state"], running, class_name))
     print_table(
         ("name", "type", "state", Column("running", right=True), Column("class", shrinks=True)),
         rows,
@@ -59,7 +60,7 @@ def describe(
     """
     client = RestClient(url)
     info = client.call("GET", "connectors", name)
-    status = client.call("GET", "connectors", name, "status")
+    status = _status(client, name)
     if output is Output.JSON:
         print_json({"info": info, "status": status})
         return
@@ -67,7 +68,7 @@ def describe(
     print_table(
         ("", "state", "worker"),
         [
-            (f"{name} ({status['type']})", connector["state"], connector["worker_id"]),
+            (f"{name} ({info['type']})", connector["state"], connector["worker_id"]),
             *((f"  task {task['id']}", task["state"], task["worker_id"]) for task in status["tasks"]),
         ],
         empty="",
@@ -84,6 +85,15 @@ def describe(
 def register(app: typer.Typer) -> None:
     for command in (get, describe):
         app.command(rich_help_panel="Connectors")(command)
+
+
+def _status(client: RestClient, name: str) -> dict[str, Any]:
+    """Of a connector that there is."""
+    try:
+        status: dict[str, Any] = client.call("GET", "connectors", name, "status")
+    except NotFoundError:
+        return _NO_STATUS
+    return status
 
 
 def _failure(failed: str, trace: str, *, whole: bool) -> None:

@@ -56,6 +56,12 @@ def test_connectors_without_tasks_are_shown_too():
     assert rows == [["lines", "STOPPED"], ["orders-0", "PAUSED", "1,234", "5", "0/s"]]
 
 
+@pytest.mark.parametrize("state", [State.RUNNING, State.PAUSED, State.FAILED])
+def test_the_lag_is_what_the_task_said_until_its_group_has_been_asked(state: State):
+    tasks: dict[TaskId, Flowing] = {TaskId("orders", 0): Task(state, TaskStats(lag=7))}
+    assert Progress(lambda: tasks, dict, describe).line().endswith("(0/s, lag 7)")
+
+
 def test_lines_above_the_table_are_left_whole():
     shown = io.StringIO()
     stream = AboveTable(Console(width=20, file=shown, force_terminal=True))

@@ -42,7 +42,7 @@ class Flowing(Protocol):
 
 class Lags:
     """How far sink tasks lag: what a running task says; for others what their groups have not committed, asked of
-    `describe` now and then while `watch` runs."""
+    `describe` now and then while `watch` runs, and before that what they said last."""
 
     def __init__(
         self,
@@ -55,7 +55,8 @@ class Lags:
 
     def of(self, id: TaskId, task: Flowing) -> int | None:
         """None while it is not known, and for sources."""
-        return task.stats.lag if task.state is State.RUNNING else self._idle.get(id)
+        uncommitted = None if task.state is State.RUNNING else self._idle.get(id)
+        return task.stats.lag if uncommitted is None else uncommitted
 
     async def watch(self) -> None:
         """Runs until it is cancelled."""

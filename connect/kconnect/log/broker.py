@@ -32,6 +32,10 @@ from kconnect.log.errors import LogError
 from kconnect.log.housekeeping import Housekeeping
 from kconnect.log.limits import ConnectionCounts, RequestMemory
 from kconnect.log.loop import Loop
+from kconnect.log.metrics.broker_figures import group_families, process_families, replica_families, topic_families
+from kconnect.log.metrics.endpoint import MetricsEndpoint
+from kconnect.log.metrics.exposition import render
+from kconnect.log.metrics.request_times import RequestTimes
 from kconnect.log.routing import Router
 from kconnect.log.scram_credentials import ScramCredentials
 from kconnect.log.server import Server
@@ -44,12 +48,15 @@ from kconnect.log.storage.topic_store import TopicStore
 from kconnect.log.topic_admin import TopicAdmin
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from kconnect.log.connection import Exchange
     from kconnect.log.limits import Limits
     from kconnect.log.listener import Endpoint, Listener
     from kconnect.log.settings import BrokerSettings
+
+    Handler = Callable[[memoryview, Exchange], None]
 
 _LOG = logging.getLogger(__name__)
 
@@ -68,9 +75,13 @@ class Broker:
         self._topics = TopicStore(self._data_dir, self._syncer.mark_dirty, self._reserve, settings.topic_defaults)
         self._servers: list[Server] = []
         self._cleaner: Cleaner | None = None
+        self._metrics: MetricsEndpoint | None = None
         try:
             credentials = ScramCredentials(self._data_dir.path)
-            self._listen(listeners, self._compose(settings, credentials), credentials, settings.limits)
+            handle = self._compose(settings, credentials)
+            if settings.metrics_listener is not None:
+                handle = self._measure(settings.metrics_listener, handle)
+            self._listen(listeners, handle, credentials, settings.limits)
         except OSError as e:
             self.close()
             raise LogError(f"{self._data_dir.path} cannot be read or written: {e}") from e
@@ -78,15 +89,34 @@ class Broker:
             self.close()
             raise
 
+    def _measure(self, address: Endpoint, handle: Handler) -> Handler:
+        """Serve the broker's figures; returns what handles requests, and counts them."""
+        times = RequestTimes(handle)
+
+        def figures() -> bytes:
+            return render(
+                [
+                    *topic_families(self._topics),
+                    *replica_families(self._topics),
+                    *group_families(self._groups, self._topics),
+                    *times.families(),
+                    *process_families(self._servers),
+                ]
+            )
+
+        self._metrics = MetricsEndpoint(self._loop, address, figures)
+        _LOG.info("metrics are at http://%s/metrics", self._metrics.endpoint)
+        return times.handle
+
     def _listen(
-        self, listeners: Sequence[Listener], router: Router, credentials: ScramCredentials, limits: Limits
+        self, listeners: Sequence[Listener], handle: Handler, credentials: ScramCredentials, limits: Limits
     ) -> None:
         counts, memory = ConnectionCounts(limits), RequestMemory(limits.max_queued_request_bytes)
         for listener in listeners:
             server = Server(
                 self._loop,
                 listener,
-                router.handle,
+                handle,
                 limits=limits,
                 counts=counts,
                 memory=memory,
@@ -94,12 +124,12 @@ class Broker:
             )
             self._servers.append(server)
 
-    def _compose(self, settings: BrokerSettings, credentials: ScramCredentials) -> Router:
+    def _compose(self, settings: BrokerSettings, credentials: ScramCredentials) -> Handler:
         topics, syncer, loop = self._topics, self._syncer, self._loop
         self._topics.open()
         self._reserve.fill()
         admin = TopicAdmin(topics, syncer, settings, on_delete=lambda name: coordinator.forget_topic(name))
-        coordinator = GroupCoordinator(
+        coordinator = self._groups = GroupCoordinator(
             loop,
             OffsetsLog(topics, admin, syncer),
             initial_rebalance_delay=settings.group_initial_rebalance_delay,
@@ -118,7 +148,7 @@ class Broker:
         transactions.load(topics)
         transactions.start()
         produce = ProduceApi(topics, transactions, syncer, loop)
-        return Router(
+        router = Router(
             [
                 *produce.apis(),
                 *FetchApi(topics, loop).apis(),
@@ -138,6 +168,7 @@ class Broker:
             ],
             produce_shortcut=ProduceShortcut(topics, produce),
         )
+        return router.handle
 
     @property
     def endpoints(self) -> list[tuple[Listener, Endpoint]]:
@@ -160,6 +191,8 @@ class Broker:
         """Drop the clients, sync and close the files, mark the end as an orderly one. Raises LogError."""
         for server in self._servers:
             server.close()
+        if self._metrics is not None:
+            self._metrics.close()
         if self._cleaner is not None:
             self._cleaner.close()
         try:

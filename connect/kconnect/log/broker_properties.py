@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING, Any
 
 from kconnect.log.errors import LogError
 from kconnect.log.limits import Limits
+from kconnect.log.listener import Endpoint
 from kconnect.log.listener_properties import LISTENER_KEYS, is_listener_key
 from kconnect.log.settings import BrokerSettings
 from kconnect.log.topic_config import BROKER_KEYS, KEYS, InvalidTopicConfigError
@@ -52,6 +54,8 @@ _IN_MILLISECONDS = {
 }
 """Coarser forms of the same; the finer one holds where both are given."""
 _AUTO_CREATE = "auto.create.topics.enable"
+_METRICS = "metrics.listener"
+_METRICS_URL = re.compile(r"http://(?P<host>\[[0-9a-fA-F:]+\]|[^:/\[\]]*):(?P<port>\d{1,5})/?", re.IGNORECASE)
 
 
 def read_properties(properties: Mapping[str, str]) -> BrokerSettings:
@@ -83,6 +87,8 @@ def read_properties(properties: Mapping[str, str]) -> BrokerSettings:
             limits["max_queued_request_bytes"] = size if size > 0 else None
         elif name == _AUTO_CREATE:
             settings["auto_create_topics"] = _boolean(name, text)
+        elif name == _METRICS:
+            settings["metrics_listener"] = _metrics_listener(text)
         elif name not in _IN_MILLISECONDS and not is_listener_key(name):
             raise LogError(_unknown(name))
     _check_topic_defaults(topic_defaults)
@@ -105,6 +111,15 @@ def _boolean(name: str, text: str) -> bool:
     return text.strip().lower() == "true"
 
 
+def _metrics_listener(text: str) -> Endpoint | None:
+    if not text.strip():
+        return None
+    match = _METRICS_URL.fullmatch(text.strip())
+    if match is None or int(match["port"]) > 65535:
+        raise LogError(f"{_METRICS}={text!r} is not understood; write http://HOST:PORT, such as http://127.0.0.1:9404")
+    return Endpoint(match["host"].strip("[]"), int(match["port"]))
+
+
 def _check_topic_defaults(defaults: Mapping[str, str]) -> None:
     for name, text in defaults.items():
         try:
@@ -114,6 +129,7 @@ def _check_topic_defaults(defaults: Mapping[str, str]) -> None:
 
 
 def _unknown(name: str) -> str:
-    known = [*BROKER_KEYS, *_COUNTS, *_TIMES, *_LIMITS, *_IN_MILLISECONDS, _AUTO_CREATE, _QUEUED_BYTES, *LISTENER_KEYS]
+    singles = (_AUTO_CREATE, _QUEUED_BYTES, _METRICS)
+    known = [*BROKER_KEYS, *_COUNTS, *_TIMES, *_LIMITS, *_IN_MILLISECONDS, *singles, *LISTENER_KEYS]
     nearest = difflib.get_close_matches(name, known, 1)
     return f"there is no broker setting {name}" + (f"; is {nearest[0]} meant?" if nearest else "")

@@ -35,20 +35,24 @@ _TLS_HANDSHAKE = b"\x16\x03"
 class Exchange:
     """One request and, once it is known, its answer.
 
-    `on_abandoned`, where it is set, is called if the client goes before it has its answer.
+    `on_abandoned`, where it is set, is called if the client goes before it has its answer, `on_answered` when it is
+    given one.
     """
 
-    __slots__ = ("answer", "connection", "is_produce", "on_abandoned")
+    __slots__ = ("answer", "connection", "is_produce", "on_abandoned", "on_answered")
 
     def __init__(self, connection: Connection, *, is_produce: bool) -> None:
         self.connection = connection
         self.is_produce = is_produce
         self.answer: list[Buffer] | None = None
         self.on_abandoned: Callable[[], None] | None = None
+        self.on_answered: Callable[[], None] | None = None
 
     def send(self, answer: list[Buffer]) -> None:
         """Give the answer, now or later, from the loop's thread; an empty one sends nothing."""
         self.answer = answer
+        if self.on_answered is not None:
+            self.on_answered()
         self.connection.answered()
 
 

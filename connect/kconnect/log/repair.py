@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kconnect.log.errors import LogError
-from kconnect.log.protocol.batch import HEADER, LENGTH_PREFIX, MAGIC, BatchHeader, sealed
+from kconnect.log.protocol.batch import empty_batch
 from kconnect.log.storage.checkpoint import LeaderEpochs, read_offsets
 from kconnect.log.storage.data_dir import DataDir
 from kconnect.log.storage.recovery import recover
@@ -74,22 +74,6 @@ def _fill(folder: Path, segments: list[Segment], first: int, end: int) -> None:
         if segments[-1].base_offset != first:
             segments.append(Segment.create(folder, first, index_interval=_INDEX_INTERVAL))
         now = time.time_ns() // 1_000_000
-        batch = sealed(
-            BatchHeader(
-                base_offset=first,
-                length=HEADER.size - LENGTH_PREFIX,
-                leader_epoch=leader_epoch,
-                magic=MAGIC,
-                crc=0,
-                attributes=0,
-                last_offset_delta=last - first,
-                base_timestamp=-1,
-                max_timestamp=now,  # retention goes by it
-                producer_id=-1,
-                producer_epoch=-1,
-                base_sequence=-1,
-                record_count=0,
-            )
-        )
+        batch = empty_batch(first, last, leader_epoch=leader_epoch, max_timestamp=now)  # retention goes by that
         segments[-1].append(batch, last, now)
         first = last + 1

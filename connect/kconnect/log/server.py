@@ -60,6 +60,11 @@ class Server:
         loop.watch(self._sock, READ, self._accept)
         self._idle_timer = loop.call_later(self._idle_check_interval, self._close_idle)
 
+    @property
+    def client_count(self) -> int:
+        """Clients that are connected, or about to be."""
+        return len(self._clients)
+
     def _accept(self, _: int) -> None:
         for _attempt in range(_ACCEPTS_PER_ROUND):
             try:

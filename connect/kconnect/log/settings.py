@@ -10,6 +10,8 @@ from kconnect.log.limits import Limits
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kconnect.log.listener import Endpoint
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerSettings:
@@ -42,5 +44,7 @@ class BrokerSettings:
     # Of no counterpart in Kafka: room on the disk that data does not take, so that offsets can be committed when it is
     # full.
     reserve_bytes: int = 8 << 20
+    # Where Prometheus finds the broker's figures; nowhere where it is None.
+    metrics_listener: Endpoint | None = None
     # Topic configs, by their topic names, for topics that do not say otherwise.
     topic_defaults: Mapping[str, str] = field(default_factory=dict)

@@ -83,6 +83,7 @@ class FetchRead:
             else:
                 records = partition.read(position.fetch_offset, limit, at_least_one=not self._total)
             self._total += len(records)
+            partition.fetched_bytes += len(records)
         return responses.Fetch.PartitionData(
             partition_index=position.partition,
             high_watermark=partition.high_watermark,

@@ -141,6 +141,27 @@ def sealed(header: BatchHeader, payload: bytes = b"") -> bytes:
     return bytes(batch)
 
 
+def empty_batch(first: int, last: int, *, leader_epoch: int, max_timestamp: int) -> bytes:
+    """A batch without records, as compaction leaves them, that stands for the offsets from `first` to `last`."""
+    return sealed(
+        BatchHeader(
+            base_offset=first,
+            length=HEADER.size - LENGTH_PREFIX,
+            leader_epoch=leader_epoch,
+            magic=MAGIC,
+            crc=0,
+            attributes=0,
+            last_offset_delta=last - first,
+            base_timestamp=-1,
+            max_timestamp=max_timestamp,
+            producer_id=-1,
+            producer_epoch=-1,
+            base_sequence=-1,
+            record_count=0,
+        )
+    )
+
+
 def _is_cut_short(buffer: memoryview, position: int) -> bool:
     available = len(buffer) - position
     if available < LENGTH_PREFIX:

@@ -57,9 +57,10 @@ class Partition:
     """The log of one partition. Belongs to the thread of the loop; the syncing itself happens elsewhere.
 
     `log_end_offset` is the next one to be given out, `high_watermark` the first one that consumers do not
-    see yet: they differ only while a sync is awaited. `appended_bytes` counts since the opening. A partition
-    whose files are damaged, or can no longer be synced, is *offline*: `offline` says why, and every append and
-    read of it raises RequestError with KAFKA_STORAGE_ERROR.
+    see yet: they differ only while a sync is awaited. `appended_bytes` and `appended_offsets` count since the opening,
+    and so does `fetched_bytes`, which belongs to those who send what they read. A partition whose files are damaged, or
+    can no longer be synced, is *offline*: `offline` says why, and every append and read of it raises RequestError with
+    KAFKA_STORAGE_ERROR.
     """
 
     __slots__ = (
@@ -67,6 +68,7 @@ class Partition:
         "_awaits_sync",
         "_flush_messages",
         "_on_dirty",
+        "_opened_at",
         "_reserve",
         "_snapshots",
         "_told_full_at",
@@ -74,6 +76,7 @@ class Partition:
         "config",
         "dirty",
         "epochs",
+        "fetched_bytes",
         "first_dirty_offset",
         "folder",
         "high_watermark",
@@ -108,7 +111,7 @@ class Partition:
         self.leader_epoch = max(0, self.epochs.latest)
         self.offline: str | None = None
         self.dirty = self._awaits_sync = False
-        self.appended_bytes = 0
+        self.appended_bytes = self.fetched_bytes = self._opened_at = 0
         self._snapshots = ProducerSnapshots(folder)
         self._told_full_at = -_TELL_AGAIN_SECONDS
         self.first_dirty_offset = 0
@@ -148,7 +151,7 @@ class Partition:
         self.producers = recovered.producers
         self.segments.hold(recovered.segments)
         self.log_start_offset = max(log_start_offset, self.segments[0].base_offset)
-        self.log_end_offset = self.high_watermark = recovered.log_end_offset
+        self.log_end_offset = self.high_watermark = self._opened_at = recovered.log_end_offset
         if self.epochs.latest < 0 or not clean:
             self.leader_epoch = max(self.epochs.latest + 1, least_epoch)
             self._begin_epoch()
@@ -260,6 +263,11 @@ class Partition:
             self._awaits_sync = True
         else:
             self.high_watermark = last_offset + 1
+
+    @property
+    def appended_offsets(self) -> int:
+        """How many offsets were given out since the opening."""
+        return self.log_end_offset - self._opened_at
 
     # Transactions.
 

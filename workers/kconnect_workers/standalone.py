@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from kconnect.errors import ConfigError
+from kconnect_workers.config import exactly_once
 from kconnect_workers.config.connector_file import read_connector_file
 from kconnect_workers.config.worker_config import StandaloneConfig
 from kconnect_workers.data_dir import default_data_dir
@@ -124,6 +125,8 @@ class StandaloneWorker(Worker):
 
     async def _start_log(self) -> None:
         self._clamp_replication()
+        if exactly_once.is_enabled(self.props):
+            self.props.setdefault("consumer.isolation.level", "read_committed")
         data = Path(self.config.embedded_log_dir or default_data_dir() / "log").absolute()
         self.log = EmbeddedLog(
             ",".join(self.config.embedded_log_listeners),

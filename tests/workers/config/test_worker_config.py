@@ -218,3 +218,11 @@ def test_a_converter_in_another_version_than_is_installed_is_refused(key: str) -
     given = {"header.converter": "SimpleHeaderConverter", f"{key}.plugin.version": "[9.0,)"}
     with pytest.raises(ConfigError, match=rf"{re.escape(key)}\.plugin\.version='\[9\.0,\)'"):
         StandaloneConfig.parse(CONVERTERS | given).check_plugins(Plugins.discover())
+
+
+def test_a_worker_whose_offsets_are_in_a_file_is_not_exactly_once() -> None:
+    given = CONVERTERS | {"exactly.once.source.support": "enabled"}
+    assert StandaloneConfig.parse(given).exactly_once_source_support == "enabled"
+    outside = {"bootstrap.servers": "kafka:9092", "offset.storage.file.filename": "offsets"}
+    with pytest.raises(ConfigError, match="a standalone worker keeps offsets in a file"):
+        StandaloneConfig.parse(given | outside)

@@ -12,7 +12,7 @@ from kconnect.plugin import PluginKind
 from kconnect.plugins import Plugins
 from kconnect.policy import Client
 from kconnect.validators import CaseInsensitiveValidString, nearest
-from kconnect_workers.config import plugin_version
+from kconnect_workers.config import exactly_once, plugin_version
 from kconnect_workers.config.header_rules import valid_header_rules
 from kconnect_workers.config.number_types import Millis
 from kconnect_workers.config.restart_config import RestartConfig
@@ -349,8 +349,21 @@ class StandaloneConfig(WorkerConfig):
     status_storage_topic: str = key(
         default="connect-status", doc="Topic of the embedded log that holds the states of connectors and tasks."
     )
+    exactly_once_source_support: Annotated[str, CaseInsensitiveValidString("DISABLED", "ENABLED")] = key(
+        default="disabled",
+        importance=HIGH,
+        doc="Whether source connectors write in transactions, on the embedded log: disabled, enabled. Sinks there read "
+        "what is committed then, unless consumer.isolation.level says otherwise.",
+    )
 
     def _check(self) -> None:
+        if not self.is_embedded and exactly_once.is_enabled({exactly_once.SUPPORT: self.exactly_once_source_support}):
+            raise ConfigError(
+                "a standalone worker keeps offsets in a file beside bootstrap.servers, which no transaction covers",
+                key=exactly_once.SUPPORT,
+                value=self.exactly_once_source_support,
+                suggestion="use the embedded log, or kconnect worker",
+            )
         if not self.is_embedded and self.offset_storage_file_filename is None:
             raise ConfigError(
                 "is required with bootstrap.servers",

@@ -61,6 +61,7 @@ class Client:
         self._client_id = client_id
         self._timeout = timeout
         self._connections: dict[tuple[str, int], Connection] = {}
+        self._leaders: dict[tuple[str, int], tuple[str, int]] = {}
 
     def describe_cluster(self) -> ClusterDescription:
         answer = self._ask_any(requests.DescribeCluster(), responses.DescribeCluster)
@@ -150,6 +151,30 @@ class Client:
         """A connection of the caller's own to a group's coordinator, where nothing else is asked: no slow request of
         this client delays its heartbeats. It may be used by another thread, and ends with `Connection.close`."""
         return self._connect(self._coordinator(group_id))
+
+    def ask_leader(
+        self, topic: str, partition: int, request: Message, response: type[M], *, at_most: int | None = None
+    ) -> M:
+        """Ask the broker that leads a partition; whom that is, is remembered until `forget_leaders`."""
+        if (topic, partition) not in self._leaders:
+            self._find_leaders(topic)
+        server = self._leaders.get((topic, partition))
+        if server is None:
+            raise RetriableError(f"partition {partition} of topic {topic} has no leader for now")
+        return self._ask(server, request, response, at_most=at_most)
+
+    def forget_leaders(self) -> None:
+        """Ask anew who leads: after a broker has answered that it does not."""
+        self._leaders.clear()
+
+    def _find_leaders(self, topic: str) -> None:
+        request = requests.Metadata(topics=[requests.Metadata.Topic(name=topic)], allow_auto_topic_creation=False)
+        answer = self._ask_any(request, responses.Metadata)
+        brokers = {broker.node_id: (broker.host, broker.port) for broker in answer.brokers}
+        for found in answer.topics:
+            for each in found.partitions:
+                if each.leader_id in brokers:
+                    self._leaders[topic, each.partition_index] = brokers[each.leader_id]
 
     def close(self) -> None:
         """Close every connection. May be called twice."""

@@ -28,13 +28,15 @@ class GroupMember:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionLag:
     """How far a group is in a partition. `committed` is None where it has committed nothing, `log_end_offset` where
-    the partition is offline or deleted; `member` is whom it has been given to."""
+    the partition is offline or deleted; `member` is whom it has been given to, `metadata` what it said as it committed.
+    """
 
     topic: str
     partition: int
     committed: int | None
     log_end_offset: int | None
     member: GroupMember | None
+    metadata: str = ""
 
     @property
     def lag(self) -> int | None:
@@ -94,7 +96,8 @@ def describe_groups(admin: AdminClient, groups: Iterable[str]) -> list[GroupDesc
                 PartitionLag(
                     topic=topic,
                     partition=partition,
-                    committed=commits[group].get((topic, partition)),
+                    committed=commits[group].get((topic, partition), (None, ""))[0],
+                    metadata=commits[group].get((topic, partition), (None, ""))[1],
                     log_end_offset=ends.get((topic, partition)),
                     member=given[group].get((topic, partition)),
                 )
@@ -137,10 +140,11 @@ def _members(outcome: Any, group: str) -> tuple[str, tuple[GroupMember, ...]]:
     return described.state.name, members
 
 
-def _commits(outcome: Any, group: str) -> dict[tuple[str, int], int]:
+def _commits(outcome: Any, group: str) -> dict[tuple[str, int], tuple[int, str]]:
+    """Offset and metadata of each partition that the group has committed in."""
     found = _result(outcome, f"the offsets of group {group}", missing=None)
     partitions = [] if found is None else found.topic_partitions
-    return {(p.topic, p.partition): p.offset for p in partitions if p.offset >= 0}
+    return {(p.topic, p.partition): (p.offset, p.metadata or "") for p in partitions if p.offset >= 0}
 
 
 _REQUIRED: Any = object()

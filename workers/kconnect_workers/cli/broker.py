@@ -11,6 +11,7 @@ import typer
 
 from kconnect.errors import ConnectError, NotFoundError
 from kconnect_workers.cli.add_user import add_user
+from kconnect_workers.cli.archive import export, import_
 from kconnect_workers.cli.bootstrap import (
     BootstrapOption,
     admin_client,
@@ -197,6 +198,8 @@ def repair(
 
 
 broker.command()(dump)
+broker.command()(export)
+broker.command("import")(import_)
 broker.command()(add_user)
 
 

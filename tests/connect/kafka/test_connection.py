@@ -12,6 +12,8 @@ import pytest
 from kconnect.errors import ConfigError, ConnectError, RetriableError
 from kconnect.kafka.client import Client
 from kconnect.kafka.connection import Connection
+from kconnect.log.protocol import requests, responses
+from kconnect.testing.broker import EmbeddedLog
 
 Serve = Callable[[Callable[[socket.socket], None]], int]
 
@@ -97,3 +99,23 @@ def unused_ports() -> list[int]:
 def test_a_malformed_address_is_refused(servers: str) -> None:
     with pytest.raises(ConfigError, match=r"bootstrap\.servers"):
         Client({"bootstrap.servers": servers})
+
+
+def test_a_request_that_waits_ends_when_another_thread_aborts_it() -> None:
+    """A JoinGroup that waits for a second member, which never comes."""
+    with EmbeddedLog(settings={"group.initial.rebalance.delay.ms": "60000"}) as log:
+        host, _, port = log.bootstrap_servers.rpartition(":")
+        connection = Connection(host, int(port), timeout=50)
+        protocols = [requests.JoinGroup.Protocol(name="any", metadata=b"")]
+        join = requests.JoinGroup(
+            group_id="g",
+            session_timeout_ms=30_000,
+            rebalance_timeout_ms=60_000,
+            protocol_type="any",
+            protocols=protocols,
+        )
+        threading.Timer(0.1, connection.abort).start()
+        with pytest.raises(RetriableError, match="hung up on JOIN_GROUP"):
+            connection.ask(join, responses.JoinGroup, at_most=3)
+        connection.abort()
+        connection.close()

@@ -66,7 +66,8 @@ class GroupListener(Protocol):
 
     async def on_lost(self) -> None:
         """The worker is out of the group without having left it, or leaves it: everything held must stop at once, as
-        others may be given it. It joins again afterwards, as one that holds nothing."""
+        others may be given it. It joins again afterwards, and `on_assigned` names all that it shall run then: what it
+        had is kept for it for `scheduled.rebalance.max.delay.ms`."""
         ...
 
 
@@ -112,12 +113,14 @@ class GroupMember:
         self._last_completed_generation = -1
         self._protocol = settings.connect_protocol
         self._held: Assignment | None = None
+        self._claim: Assignment | None = None
+        """What was held when the membership was lost, as long as the leader may be keeping it for this worker."""
+        self._claim_ends_at = 0.0
         self._urls: Mapping[str | TaskId, str] = {}
         self._rejoin_reason: str | None = "the worker has started"
         self._rejoin_at: float | None = None
         self._outage: tuple[float, str] | None = None
         self._lost = asyncio.Event()
-        self._lost_reason = ""
         self._wake = asyncio.Event()
         self._trouble: str | None = None
         self._unsettled_since: datetime | None = None
@@ -134,6 +137,7 @@ class GroupMember:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._be_lost("the worker has stopped")
         await self._leave("the worker stops")
         await asyncio.gather(self._link.close(), self._heartbeat_link.close())
 
@@ -243,7 +247,9 @@ class GroupMember:
             held, self._held = self._held, None
             await self._tell(self._listener.on_revoked(held.connectors, held.tasks), "on_revoked")
         await self._unless_lost(self._tell(self._listener.before_join(), "before_join"))
-        state = WorkerState(self._url, self._listener.config_offset(), self._held)
+        if self._claim is not None and time.monotonic() >= self._claim_ends_at:
+            self._claim = None
+        state = WorkerState(self._url, self._listener.config_offset(), self._held or self._claim)
         joined = await self._unless_lost(self._joining.join(self._member_id, state, reason))
         self._member_id = joined.member_id
         self._heartbeats.begin(joined.member_id, joined.generation)
@@ -273,24 +279,30 @@ class GroupMember:
 
     async def _take(self, assignment: Assignment, joined: Joined) -> None:
         """Have the listener do what is assigned, and see what has to follow."""
+        running, claimed = _work(self._held), _work(self._claim)
         given = ConnectorsAndTasks.of(assignment.connectors, assignment.tasks)
         revoked = ConnectorsAndTasks.of(assignment.revoked_connectors, assignment.revoked_tasks)
-        kept = _work(self._held) - revoked if joined.protocol is not ConnectProtocol.EAGER else NOTHING
-        holds = given | kept
+        to_rejoin = bool(revoked)
+        if joined.protocol is ConnectProtocol.EAGER:
+            revoked, claimed = running, NOTHING  # while the group was cooperative still, it was kept
+        given |= claimed - revoked
+        holds = given | (running - revoked)
+        self._claim = None
         self._held = dataclasses.replace(
             assignment, connectors=holds.connectors, tasks=holds.tasks, revoked_connectors=(), revoked_tasks=()
         )
         self._rejoin_at = time.monotonic() + assignment.delay_ms / 1000 if assignment.delay_ms else None
         self._log_assignment(assignment, joined)
-        if revoked:
-            await self._tell(self._listener.on_revoked(revoked.connectors, revoked.tasks), "on_revoked")
+        if to_stop := revoked & running:
+            await self._tell(self._listener.on_revoked(to_stop.connectors, to_stop.tasks), "on_revoked")
             self._raise_if_lost()
-        await self._tell(self._listener.on_assigned(assignment, joined.generation), "on_assigned")
+        to_run = dataclasses.replace(assignment, connectors=given.connectors, tasks=given.tasks)
+        await self._tell(self._listener.on_assigned(to_run, joined.generation), "on_assigned")
         self._raise_if_lost()
         if assignment.error is not AssignmentError.NONE:
             await self._unless_lost(asyncio.sleep(self._pause.next_s()))
             self._want_rejoin("the leader has read less of the config topic than others")
-        elif revoked:
+        elif to_rejoin:
             self._want_rejoin("what was revoked can be given to others")
 
     async def _lose(self) -> None:
@@ -299,14 +311,13 @@ class GroupMember:
         outage, self._outage = self._outage, None
         if outage is not None:
             await self._leave(outage[1])
-        was_member, reason = self._held is not None, self._lost_reason
-        self._held = None
-        self._urls = {}
+        held, self._held = self._held, None
         self._rejoin_at = None
-        self._trouble = reason
         self._rejoin_reason = "the worker was out of the group"
-        if was_member:
-            _logger.warning("This worker is out of group %s: %s", self._settings.group_id, reason)
+        if held is not None:
+            self._claim = held
+            self._claim_ends_at = time.monotonic() + self._settings.scheduled_rebalance_max_delay_ms / 1000
+            _logger.warning("This worker is out of group %s: %s", self._settings.group_id, self._trouble)
             await self._tell(self._listener.on_lost(), "on_lost")
         if outage is not None:
             await asyncio.sleep(outage[0])
@@ -329,8 +340,6 @@ class GroupMember:
     async def _leave(self, reason: str) -> None:
         """Tell the coordinator, so that the others need not wait for the session to expire."""
         member_id, self._member_id = self._member_id, ""
-        self._heartbeats.end()
-        self._generation = -1
         if not member_id:
             return
         try:
@@ -346,8 +355,9 @@ class GroupMember:
     def _be_lost(self, reason: str) -> None:
         self._heartbeats.end()
         self._generation = -1
+        self._urls = {}
         self._unsettled_since = datetime.now(UTC)
-        self._lost_reason = reason
+        self._trouble = reason
         self._lost.set()
         self._wake.set()
 

@@ -13,6 +13,7 @@ import pytest
 
 from services.kafka.broker import running_kafka
 from services.kafka.tools import JavaTools
+from services.mongodb import mongo_client, running_mongodb
 from services.postgres import running_postgres
 from services.redis import redis_client, running_redis
 from services.schema_registry import running_schema_registry
@@ -21,6 +22,7 @@ __all__ = [
     "kafka_bootstrap",
     "kafka_tools",
     "kcat",
+    "mongodb_url",
     "postgres_database",
     "postgres_url",
     "redis_url",
@@ -65,6 +67,24 @@ def redis_url(redis_server_url: str) -> str:
     with redis_client(redis_server_url) as client:
         client.flushdb()
     return redis_server_url
+
+
+@pytest.fixture(scope="session")
+def mongodb_server_url() -> Iterator[str]:
+    given = os.environ.get("KCONNECT_TEST_MONGODB_URL")
+    if given:
+        yield given
+        return
+    with running_mongodb() as server:
+        yield server.url
+
+
+@pytest.fixture
+def mongodb_url(mongodb_server_url: str) -> str:
+    """URL of a MongoDB, or FerretDB, whose database `shop` is empty: $KCONNECT_TEST_MONGODB_URL or our own."""
+    with mongo_client(mongodb_server_url) as client:
+        client.drop_database("shop")
+    return mongodb_server_url
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from functools import cache
 
 import pytest
 
-from services import postgres, redis, rest_clients, schema_registry
+from services import mongodb, postgres, redis, rest_clients, schema_registry
 from services.kafka import jars
 
 __all__ = ["REQUIREMENTS", "Requirement", "needed_by", "why_missing"]
@@ -47,8 +47,15 @@ REQUIREMENTS = {
             url_variable="KCONNECT_TEST_REDIS_URL",
             fixtures=frozenset({"redis_url"}),
         ),
-        Requirement(name="redis-server", missing=redis.missing),
         Requirement(name="rest-clients", missing=rest_clients.missing),
+        Requirement(name="redis-server", missing=redis.missing),
+        Requirement(
+            name="mongodb",
+            missing=mongodb.missing,
+            url_variable="KCONNECT_TEST_MONGODB_URL",
+            fixtures=frozenset({"mongodb_url"}),
+        ),
+        Requirement(name="mongodb-server", missing=mongodb.missing),
         Requirement(
             name="kafka",
             missing=jars.missing,

@@ -1,6 +1,6 @@
 """Imports every module that a task process may need, where only the core's own dependencies are installed.
 
-The worker's modules (REST, command line, herder) may need more; `kconnect.testing` is for tests.
+The worker's modules (REST, command line, herder) may need more, and what an extra is for; `kconnect.testing` is for tests.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ TASK_SIDE = (
     "kconnect_workers.hosts",
 )
 NOT_TASK_SIDE = ("kconnect.testing",)
+NEEDS_AN_EXTRA = tuple(
+    f"kconnect_converters.protobuf.{name}"
+    for name in ("decoder", "encoder", "files", "from_protobuf", "meta", "text", "to_protobuf")
+)
 
 
 def main() -> None:
@@ -25,7 +29,7 @@ def main() -> None:
         package = importlib.import_module(package_name)
         count += 1
         for module in pkgutil.walk_packages(package.__path__, f"{package_name}."):
-            if module.name.startswith(NOT_TASK_SIDE) or module.name.endswith("__main__"):
+            if module.name.startswith((*NOT_TASK_SIDE, *NEEDS_AN_EXTRA)) or module.name.endswith("__main__"):
                 continue
             importlib.import_module(module.name)
             count += 1

@@ -25,6 +25,9 @@ _AVRO = Plugin("kconnect_converters.avro:AvroConverter", java="io.confluent.conn
 _JSON_SCHEMA = Plugin(
     "kconnect_converters.json_schema:JsonSchemaConverter", java="io.confluent.connect.json.JsonSchemaConverter"
 )
+_PROTOBUF = Plugin(
+    "kconnect_converters.protobuf:ProtobufConverter", java="io.confluent.connect.protobuf.ProtobufConverter"
+)
 _PLAIN_AVRO = Plugin("kconnect_converters.avro:PlainAvroConverter")
 _SIMPLE_HEADER = Plugin(
     "kconnect_converters.header:SimpleHeaderConverter",
@@ -34,7 +37,7 @@ _SIMPLE_HEADER = Plugin(
 
 @hookimpl
 def register_converters() -> list[Plugin]:
-    return [_JSON, _AVRO, _PLAIN_AVRO, _JSON_SCHEMA, *_PRIMITIVES]
+    return [_JSON, _AVRO, _PLAIN_AVRO, _JSON_SCHEMA, _PROTOBUF, *_PRIMITIVES]
 
 
 @hookimpl

@@ -86,6 +86,11 @@ def describe_topics(
     ]
 
 
+def replicas(wanted: int, *, brokers: int) -> int:
+    """How many replicas a new topic gets: a single broker keeps one, whatever is asked for."""
+    return 1 if brokers == 1 else wanted
+
+
 def topic_configs(admin: AdminClient, topics: Iterable[str]) -> dict[str, dict[str, str]]:
     """Of each topic, the configs that were set for it, as against the defaults. ConnectError where one is refused."""
     resources = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]

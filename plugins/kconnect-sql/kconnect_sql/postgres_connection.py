@@ -53,9 +53,13 @@ def connect(
     connection.cursor_factory = psycopg.RawCursor
     connection.server_cursor_factory = psycopg.RawServerCursor
     if schema:
-        names = psql.SQL(", ").join([psql.Identifier(name.strip()) for name in schema.split(",")])
-        connection.execute(psql.SQL("SET search_path TO {}").format(names))
+        _search(connection, schema.split(","))
     return connection
+
+
+def _search(connection: PatientConnection, schemas: list[str]) -> None:
+    names = psql.SQL(", ").join([psql.Identifier(name.strip()) for name in schemas])
+    connection.execute(psql.SQL("SET search_path TO {}").format(names))
 
 
 def _seconds(given: str | None, default: float) -> float | None:

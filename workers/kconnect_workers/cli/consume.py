@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, NamedTuple, cast
 
-import msgspec
 import typer
 
 from kconnect.errors import ConnectError, NotFoundError
@@ -17,37 +17,43 @@ from kconnect_workers.cli.bootstrap import (
     select,
     topics_at,
 )
-from kconnect_workers.cli.output import Output, OutputOption, print_json_line
+from kconnect_workers.cli.output import Output, OutputOption
+from kconnect_workers.cli.record_printer import RecordPrinter
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message, TopicPartition
+
+
+OffsetOption = Annotated[
+    int | None,
+    typer.Option("--offset", help="Begin at this offset; -N for the last N of each partition.", show_default=False),
+]
+PartitionOption = Annotated[
+    int | None, typer.Option("--partition", "-p", min=0, help="Read this partition alone.", show_default=False)
+]
+MaxMessagesOption = Annotated[
+    int | None, typer.Option("--max-messages", "-n", min=1, help="Leave after this many records.", show_default=False)
+]
+ExitOption = Annotated[bool, typer.Option("--exit", "-e", help="Leave after the last record that is there now.")]
+SeparatorOption = Annotated[
+    str | None,
+    typer.Option("--key-separator", "-K", metavar="TEXT", help="Print the key and this before each value."),
+]
+PayloadOption = Annotated[
+    bool, typer.Option("--payload", help="Of JSON with a schema beside it, key or value, print the payload alone.")
+]
 
 
 def consume(
     topic: Annotated[str, typer.Argument(metavar="TOPIC", help="The topic's name.")],
     bootstrap: BootstrapOption = None,
     from_beginning: Annotated[bool, typer.Option("--from-beginning", help="Begin at the oldest record.")] = False,
-    offset: Annotated[
-        int | None,
-        typer.Option("--offset", help="Begin at this offset; -N for the last N of each partition.", show_default=False),
-    ] = None,
-    partition: Annotated[
-        int | None, typer.Option("--partition", "-p", min=0, help="Read this partition alone.", show_default=False)
-    ] = None,
-    max_messages: Annotated[
-        int | None,
-        typer.Option("--max-messages", "-n", min=1, help="Leave after this many records.", show_default=False),
-    ] = None,
-    exit_at_end: Annotated[
-        bool, typer.Option("--exit", "-e", help="Leave after the last record that is there now.")
-    ] = False,
-    separator: Annotated[
-        str | None,
-        typer.Option("--key-separator", "-K", metavar="TEXT", help="Print the key and this before each value."),
-    ] = None,
-    payload: Annotated[
-        bool, typer.Option("--payload", help="Of JSON with a schema beside it, key or value, print the payload alone.")
-    ] = False,
+    offset: OffsetOption = None,
+    partition: PartitionOption = None,
+    max_messages: MaxMessagesOption = None,
+    exit_at_end: ExitOption = False,
+    separator: SeparatorOption = None,
+    payload: PayloadOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Print the records of a topic as they come: values, a line each, or with -o json everything, a line each.
@@ -62,25 +68,15 @@ def consume(
     from kconnect.kafka import consumer
 
     server = bootstrap_servers(bootstrap)
+    printer = RecordPrinter(output, separator=separator, payload=payload)
     client = consumer(client_props(server) | {"group.id": "kconnect-cli", "enable.partition.eof": "true"})
     try:
-        partitions = select(topics_at(client, server), [topic], server)[topic].partitions
-        if partition is not None and partition not in partitions:
-            raise NotFoundError(f"{topic} has no partition {partition}, but 0 to {len(partitions) - 1}")
-        wanted = sorted(partitions) if partition is None else [partition]
-        spans = [_span(client, topic, p, 0 if from_beginning else offset) for p in wanted]
+        partitions = _partitions(client, server, topic, partition)
+        spans = [_span(client, topic, p, 0 if from_beginning else offset) for p in partitions]
         client.assign([span.begin for span in spans])
         ends = {span.partition: span.end for span in spans if span.end > span.begin.offset} if exit_at_end else None
-        for printed, message in enumerate(_messages(client, topic, ends), 1):
-            key, value = cast("bytes | str | None", message.key()), cast("bytes | str | None", message.value())
-            if payload:
-                key, value = _payload(key), _payload(value)
-            if output is Output.JSON:
-                _print_json(message, key, value)
-            else:
-                _print_text(key, value, separator)
-            if printed == max_messages:
-                break
+        for message in islice(_messages(client, topic, ends), max_messages):
+            printer.print(message)
     finally:
         client.close()
 
@@ -95,6 +91,16 @@ class _Span(NamedTuple):
     partition: int
     begin: TopicPartition
     end: int
+
+
+def _partitions(client: Consumer, server: str, topic: str, partition: int | None) -> list[int]:
+    """Those to read: `partition`, or all. NotFoundError for what is not there."""
+    there = select(topics_at(client, server), [topic], server)[topic].partitions
+    if partition is None:
+        return sorted(there)
+    if partition not in there:
+        raise NotFoundError(f"{topic} has no partition {partition}, but 0 to {len(there) - 1}")
+    return [partition]
 
 
 def _span(client: Consumer, topic: str, partition: int, offset: int | None) -> _Span:
@@ -129,41 +135,3 @@ def _messages(client: Consumer, topic: str, ends: Mapping[int, int] | None) -> I
         if unread is not None and ends is not None and (error is not None or offset + 1 >= ends.get(partition, 0)):
             unread.discard(partition)
             client.pause([TopicPartition(topic, partition)])
-
-
-def _print_text(key: bytes | str | None, value: bytes | str | None, separator: str | None) -> None:
-    before = "" if separator is None else f"{_text(key, null='null')}{separator}"
-    typer.echo(f"{before}{_text(value, null='null')}")
-
-
-def _print_json(message: Message, key: bytes | str | None, value: bytes | str | None) -> None:
-    _, timestamp = message.timestamp()
-    headers = cast("list[tuple[str, bytes]]", message.headers() or [])
-    print_json_line(
-        {
-            "topic": message.topic(),
-            "partition": message.partition(),
-            "offset": message.offset(),
-            "timestamp": timestamp,
-            "key": _text(key),
-            "value": _text(value),
-            "headers": [[name, _text(data)] for name, data in headers],
-        }
-    )
-
-
-def _payload(value: bytes | str | None) -> bytes | str | None:
-    """The payload of JsonConverter's envelope; what is none, as it is."""
-    if value is None:
-        return None
-    try:
-        envelope = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return value
-    return bytes(envelope["payload"]) if envelope.keys() == {"schema", "payload"} else value
-
-
-def _text(data: bytes | str | None, null: str | None = None) -> str | None:
-    if data is None:
-        return null
-    return data.decode(errors="backslashreplace") if isinstance(data, bytes) else data

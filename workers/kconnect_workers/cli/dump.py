@@ -36,29 +36,37 @@ def dump(
 
     For example: kconnect broker dump orders-0 --data ./log · kconnect broker dump __consumer_offsets-0 --records
     """
-    from kconnect.log.dump import batches_in, find_segments, topic_of
+    from kconnect.log.dump import find_segments
     from kconnect.log.errors import LogError
     from kconnect.log.protocol.errors import ProtocolError
     from kconnect_workers.data_dir import default_data_dir
 
-    damaged = 0
     try:
-        for segment in find_segments(data or default_data_dir() / "log", target):
-            if output is Output.TABLE:
-                typer.echo(segment)
-            for batch in batches_in(segment):
-                damaged += batch.damage is not None
-                found = batch.records() if records and batch.damage is None else None
-                if output is Output.JSON:
-                    _print_json(segment, batch, topic_of(segment), found)
-                else:
-                    _print_text(batch, topic_of(segment), found or [])
+        segments = find_segments(data or default_data_dir() / "log", target)
+        damaged = sum(_show(segment, records, output) for segment in segments)
     except BrokenPipeError:
         raise  # whoever reads what is printed has seen enough
     except (LogError, ProtocolError, OSError, ImportError) as error:
         raise ConnectError(str(error)) from error
     if damaged:
         raise ConnectError(f"{damaged} batches of {target} are damaged")
+
+
+def _show(segment: Path, records: bool, output: Output) -> int:
+    """Print a segment's batches; how many of them are damaged."""
+    from kconnect.log.dump import batches_in, topic_of
+
+    damaged = 0
+    if output is Output.TABLE:
+        typer.echo(segment)
+    for batch in batches_in(segment):
+        damaged += batch.damage is not None
+        found = batch.records() if records and batch.damage is None else None
+        if output is Output.JSON:
+            _print_json(segment, batch, topic_of(segment), found)
+        else:
+            _print_text(batch, topic_of(segment), found or [])
+    return damaged
 
 
 def _print_text(batch: DumpedBatch, topic: str, records: list[Record]) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from confluent_kafka import Consumer, KafkaError, Producer
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from kconnect import kafka
 from kconnect.converter import Converter, HeaderConverter
@@ -28,10 +29,11 @@ from kconnect_workers.hosts.offset_logs import offset_log, offsets_topic
 from kconnect_workers.hosts.plugin_loader import PluginLoader
 from kconnect_workers.states import TaskId
 from kconnect_workers.tasks.chain import TransformationChain
-from kconnect_workers.tasks.dead_letter_queue import DeadLetterQueue, create_dead_letter_topic
+from kconnect_workers.tasks.dead_letter_queue import DeadLetterQueue
 from kconnect_workers.tasks.errant_records import WorkerErrantRecordReporter
 from kconnect_workers.tasks.error_handling import ErrorHandler, ErrorPolicy, ErrorReporter
 from kconnect_workers.tasks.exactly_once import ExactlyOnceCommits, Outcomes
+from kconnect_workers.tasks.new_topic import ensure_topic
 from kconnect_workers.tasks.offset_commits import AtLeastOnceCommits, CommitTeller
 from kconnect_workers.tasks.offset_storage import OffsetLog, OffsetStorage
 from kconnect_workers.tasks.partition_logs import PartitionLogs
@@ -311,7 +313,7 @@ class TaskAssembly:
         if not topic:
             return None
         overrides = self._overrides("producer")
-        create_dead_letter_topic(self._admin(), topic, config.errors_deadletterqueue_topic_replication_factor)
+        ensure_topic(self._admin(), NewTopic(topic, 1, config.errors_deadletterqueue_topic_replication_factor))
         producer = self._producer(f"connector-dlq-producer-{self.id}", overrides)
         headers = config.errors_deadletterqueue_context_headers_enable
         return DeadLetterQueue(topic, producer, self.id, headers=headers, stopping=self._control.stopping)

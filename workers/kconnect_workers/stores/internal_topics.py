@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 from confluent_kafka.cimpl import NewTopic
 
 from kconnect.errors import ConfigError, ConnectError
+from kconnect.kafka.topics import replicas
 from kconnect_workers.config.distributed_config import DistributedConfig
 
 QUIET = {"log_level": "0", "log.connection.close": "false"}
@@ -117,9 +118,7 @@ def _clamped(admin: AdminClient, topics: Sequence[InternalTopic]) -> Sequence[In
     except KafkaException as e:
         names = ", ".join(topic.name for topic in topics)
         raise ConnectError(f"the internal topics {names} cannot be looked for: {e.args[0].str()}") from e
-    if brokers != 1:
-        return topics
-    return [replace(topic, replication_factor=min(1, topic.replication_factor)) for topic in topics]
+    return [replace(topic, replication_factor=replicas(topic.replication_factor, brokers=brokers)) for topic in topics]
 
 
 def _create(admin: AdminClient, topic: InternalTopic) -> bool:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from concurrent.futures import Future
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 
 from kconnect.errors import ConnectError
 from kconnect.redaction import process_redactor
@@ -18,12 +16,9 @@ from kconnect_workers.states import TaskId
 from kconnect_workers.tasks.consumed_message import ConsumedMessage
 from kconnect_workers.tasks.error_handling import Failure
 
-log = logging.getLogger(__name__)
-
 _PREFIX = "__connect.errors."
 _STORE_TIMEOUT_S = 10.0
 _ROOM_S = 0.1
-_CREATE_TIMEOUT_S = 30.0
 
 
 class DeadLetterQueue:
@@ -61,6 +56,17 @@ class DeadLetterQueue:
         headers: list[tuple[str, str | bytes | None]] = [*(message.headers() or [])]
         if self._headers:
             headers += self._context(failure, message)
+        self._send(failure, message, headers, on_delivery)
+        return report
+
+    def _send(
+        self,
+        failure: Failure,
+        message: ConsumedMessage,
+        headers: list[tuple[str, str | bytes | None]],
+        on_delivery: Callable[[KafkaError | None, Message], None],
+    ) -> None:
+        """Hand it to the producer, once that has room for it."""
         while True:
             try:
                 self._producer.produce(
@@ -80,7 +86,7 @@ class DeadLetterQueue:
                 ) from e
             else:
                 self._producer.poll(0)
-                return report
+                return
 
     def await_stored(self) -> bool:
         """Whether every report is stored, after waiting for a while. ConnectError when one was refused."""
@@ -112,18 +118,3 @@ class DeadLetterQueue:
             (_PREFIX + name, None if value is None else value.encode(errors="backslashreplace"))
             for name, value in values.items()
         ]
-
-
-def create_dead_letter_topic(admin: AdminClient, topic: str, replication_factor: int) -> None:
-    """Create `topic` if it is not there. On a single broker it has one replica, whatever was asked for."""
-    metadata = admin.list_topics(timeout=_CREATE_TIMEOUT_S)
-    if topic in metadata.topics:
-        return
-    if len(metadata.brokers) == 1 < replication_factor:
-        log.info("%s gets one replica instead of %d, since there is one broker.", topic, replication_factor)
-        replication_factor = 1
-    try:
-        admin.create_topics([NewTopic(topic, 1, replication_factor)])[topic].result(_CREATE_TIMEOUT_S)
-    except KafkaException as e:
-        if e.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-            raise ConnectError(f"the dead letter queue {topic} could not be created: {e.args[0].str()}") from e

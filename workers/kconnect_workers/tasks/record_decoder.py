@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import groupby
+from operator import methodcaller
 from typing import NamedTuple, Protocol, TypeVar
 
 from kconnect.columnar import ColumnarRecords
@@ -17,6 +19,7 @@ from kconnect_workers.tasks.plugin_call import name_of
 T = TypeVar("T")
 
 TOPICS_MAX = 10_000
+_TOPIC_OF: Callable[[ConsumedMessage], str] = methodcaller("topic")
 
 
 class SinkChain(Protocol):
@@ -110,21 +113,25 @@ class RecordDecoder:
         self, messages: Sequence[ConsumedMessage], last: dict[tuple[str, int], int]
     ) -> list[SinkRecord | None]:
         """One record per message; `last` gets the last offset of each partition."""
-        topic: str | None = None
-        on_topic = self._on_topic
-        from_key: Deserializer
-        from_value: Deserializer
+        records: list[SinkRecord | None] = []
+        for topic, run in groupby(messages, _TOPIC_OF):
+            if self._on_topic is not None:
+                self._on_topic(topic)
+            self._convert_run(topic, run, records.append, last)
+        return records
+
+    def _convert_run(
+        self,
+        topic: str,
+        messages: Iterable[ConsumedMessage],
+        append: Callable[[SinkRecord | None], None],
+        last: dict[tuple[str, int], int],
+    ) -> None:
+        """Messages of one topic."""
+        from_key, from_value = self._deserializers_for(topic)
         types = TIMESTAMP_TYPES
         no_timestamp = TimestampType.NO_TIMESTAMP_TYPE
-        records: list[SinkRecord | None] = []
-        append = records.append
         for message in messages:
-            here = message.topic()
-            if here != topic:
-                topic = here
-                from_key, from_value = self._deserializers_for(topic)
-                if on_topic is not None:
-                    on_topic(topic)
             partition, offset = message.partition(), message.offset()
             last[topic, partition] = offset
             try:
@@ -153,7 +160,6 @@ class RecordDecoder:
                 )
             except Exception:
                 append(self._convert_slowly(message))
-        return records
 
     def _deserializers_for(self, topic: str) -> tuple[Deserializer, Deserializer]:
         found = self._deserializers.get(topic)

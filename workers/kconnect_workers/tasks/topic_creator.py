@@ -5,16 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from kconnect.errors import ConnectError
 from kconnect_workers.config.topic_creation import TopicCreation
+from kconnect_workers.tasks.new_topic import ensure_topic
 
 log = logging.getLogger(__name__)
-
-_TIMEOUT_S = 30.0
 
 
 class TopicCreator:
@@ -32,18 +29,7 @@ class TopicCreator:
         if topic in self._there:
             return
         self._admin = self._admin or self._make_admin()
-        try:
-            metadata = self._admin.list_topics(timeout=_TIMEOUT_S)
-            if topic not in metadata.topics:
-                self._create(self._admin, topic, brokers=len(metadata.brokers))
-        except KafkaException as e:
-            if e.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise ConnectError(f"topic {topic} cannot be created: {e.args[0].str()}") from e
-        self._there.add(topic)
-
-    def _create(self, admin: AdminClient, topic: str, *, brokers: int) -> None:
         rule = next(rule for rule in self._rules if rule.covers(topic))
-        replication = 1 if brokers == 1 else rule.replication_factor
-        new = NewTopic(topic, rule.partitions, replication, config=rule.config)
-        admin.create_topics([new])[topic].result(_TIMEOUT_S)
-        log.info("Topic %s was created by the rules of topic.creation.%s.", topic, rule.group)
+        if ensure_topic(self._admin, NewTopic(topic, rule.partitions, rule.replication_factor, config=rule.config)):
+            log.info("Topic %s was created by the rules of topic.creation.%s.", topic, rule.group)
+        self._there.add(topic)

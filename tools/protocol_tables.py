@@ -61,6 +61,7 @@ APIS = [
     "DeleteGroups",
     "IncrementalAlterConfigs",
     "OffsetDelete",
+    "DescribeClientQuotas",
     "DescribeUserScramCredentials",
     "AlterUserScramCredentials",
     "DescribeCluster",

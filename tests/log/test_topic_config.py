@@ -20,6 +20,7 @@ def test_every_default_is_a_value_of_its_own_key() -> None:
         ("cleanup.policy", "shred"),
         ("cleanup.policy", "delete,shred"),
         ("preallocate", "perhaps"),
+        ("preallocate", "true"),
         ("segment.bytes", "99999999999"),
         ("min.cleanable.dirty.ratio", "1.5"),
         ("message.timestamp.type", "createtime"),
@@ -31,6 +32,6 @@ def test_what_cannot_be_is_refused_by_name(name: str, text: str) -> None:
 
 
 def test_values_are_typed() -> None:
-    config = TopicConfig.of({"cleanup.policy": "compact, delete", "retention.ms": " 5 ", "preallocate": "TRUE"})
+    config = TopicConfig.of({"cleanup.policy": "compact, delete", "retention.ms": " 5 ", "preallocate": "FALSE"})
     assert config.cleanup_policy == {"compact", "delete"}
-    assert (config.retention_ms, config.preallocate) == (5, True)
+    assert (config.retention_ms, config.preallocate) == (5, False)

@@ -235,6 +235,7 @@ ASKS: dict[ApiKey, Callable[[int, bytes], Message]] = {
     ApiKey.DESCRIBE_USER_SCRAM_CREDENTIALS: lambda _, __: r.DescribeUserScramCredentials(users=None),
     ApiKey.ALTER_USER_SCRAM_CREDENTIALS: lambda _, __: r.AlterUserScramCredentials(),
     ApiKey.DESCRIBE_ACLS: lambda _, __: r.DescribeAcls(resource_type_filter=1, operation=1, permission_type=1),
+    ApiKey.DESCRIBE_CLIENT_QUOTAS: lambda _, __: r.DescribeClientQuotas(),
     ApiKey.DESCRIBE_TOPIC_PARTITIONS: describe_topic_partitions,
     ApiKey.DESCRIBE_CLUSTER: lambda _, __: r.DescribeCluster(),
 }

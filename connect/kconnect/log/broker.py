@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from kconnect.log.api.acls import AclsApi
+from kconnect.log.api.client_quotas import ClientQuotasApi
 from kconnect.log.api.configs import ConfigsApi
 from kconnect.log.api.fetch import FetchApi
 from kconnect.log.api.group_admin import GroupAdminApi
@@ -160,6 +161,7 @@ class Broker:
                 *TransactionsApi(transactions, coordinator, markers, topics, syncer).apis(),
                 *TransactionAdminApi(transactions, topics, clock).apis(),
                 *AclsApi().apis(),
+                *ClientQuotasApi().apis(),
                 *SaslApi().apis(),
                 *ScramUsersApi(credentials).apis(),
                 *GroupsApi(coordinator, settings).apis(),

@@ -36,7 +36,7 @@ def _key(
     *,
     at_least: float | None = None,
     at_most: float | None = None,
-    one_of: tuple[str, ...] = (),
+    one_of: tuple[str | bool, ...] = (),
 ) -> Any:
     declaration = ConfigKey(name, type_, default, doc, at_least, at_most, one_of)
     return field(default=declaration.parse(default), metadata={"key": declaration})
@@ -52,7 +52,7 @@ class ConfigKey:
     doc: str
     at_least: float | None
     at_most: float | None
-    one_of: tuple[str, ...]
+    one_of: tuple[str | bool, ...]
 
     def parse(self, text: str) -> Any:
         """The typed value of `text`. Raises InvalidTopicConfigError."""
@@ -62,7 +62,11 @@ class ConfigKey:
             raise InvalidTopicConfigError(f"{self.name}={text!r} is not of type {self.type.name.lower()}") from None
         for item in value if isinstance(value, frozenset) else (value,):
             if self.one_of and item not in self.one_of:
-                raise InvalidTopicConfigError(f"{self.name}={text!r}: {', '.join(self.one_of)} are possible")
+                possible = ", ".join(str(choice).lower() if choice is False else str(choice) for choice in self.one_of)
+                raise InvalidTopicConfigError(
+                    f"{self.name}={text!r} is not served; "
+                    f"{possible} {'is' if len(self.one_of) == 1 else 'are'} possible"
+                )
         if self.at_least is not None and value < self.at_least:
             raise InvalidTopicConfigError(f"{self.name}={text} is below {self.at_least}, the least possible")
         if self.at_most is not None and value > self.at_most:
@@ -158,7 +162,13 @@ class TopicConfig:
     min_insync_replicas: int = _key(
         "min.insync.replicas", ConfigType.INT, "1", "Replicas that must have a record.", at_least=1
     )
-    preallocate: bool = _key("preallocate", ConfigType.BOOLEAN, "false", "Whether segments get their size at once.")
+    preallocate: bool = _key(
+        "preallocate",
+        ConfigType.BOOLEAN,
+        "false",
+        "Whether segments get their size at once; here they grow as they are written.",
+        one_of=(False,),
+    )
     retention_bytes: int = _key(
         "retention.bytes", ConfigType.LONG, "-1", "How large a partition may get; -1: any size.", at_least=-1
     )

@@ -1,7 +1,6 @@
 """Transactions, by librdkafka and by the Java clients, on the embedded log and on the real Apache Kafka."""
 
 import re
-import time
 
 import pytest
 from confluent_kafka import (
@@ -17,6 +16,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import OffsetSpec
 
 from kconnect.testing.deadline import Deadline
+from services.processes import poll_until
 
 pytestmark = pytest.mark.interop
 SECONDS = 30
@@ -171,10 +171,7 @@ def test_a_transaction_whose_time_is_over_is_aborted(cluster) -> None:
 
     producer.begin_transaction()
     write(producer, topic, b"too late")
-    deadline = Deadline(60)
-    while end_offset(cluster, topic, IsolationLevel.READ_COMMITTED) == 0:
-        deadline.check("the transaction stays open")
-        time.sleep(0.2)
+    assert poll_until(lambda: end_offset(cluster, topic, IsolationLevel.READ_COMMITTED) > 0, timeout=60, interval=0.2)
 
     with pytest.raises(KafkaException) as raised:
         producer.commit_transaction(SECONDS)

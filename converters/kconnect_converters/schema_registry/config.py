@@ -42,7 +42,8 @@ class SchemaRegistryConfig(Config):
         default=False,
         importance=LOW,
         group="Schemas",
-        doc="Write with the subject's latest schema, whatever the record's own is; needs auto.register.schemas=false.",
+        doc="Write with the subject's latest schema, whatever the record's own is. Without effect while "
+        "auto.register.schemas is true.",
     )
     latest_compatibility_strict: bool = key(
         default=True,
@@ -60,7 +61,7 @@ class SchemaRegistryConfig(Config):
         default=-1,
         importance=LOW,
         group="Schemas",
-        doc="Write with the schema of this id; needs auto.register.schemas=false. -1: none.",
+        doc="Write with the schema of this id; -1: none. Without effect while auto.register.schemas is true.",
     )
     id_compatibility_strict: bool = key(
         default=True,

@@ -1,6 +1,7 @@
 """Imports every module that a task process may need, where only the core's own dependencies are installed.
 
-The worker's modules (REST, command line, herder) may need more, and what an extra is for; `kconnect.testing` is for tests.
+The worker's modules (REST, command line, herder) may need more, and so may what an extra is for; `kconnect.testing` is
+for tests.
 """
 
 from __future__ import annotations

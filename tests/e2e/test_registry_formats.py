@@ -1,4 +1,4 @@
-"""A whole pipeline in Avro: a database, the log, another database, with a real schema registry between."""
+"""Whole pipelines with a real schema registry: a database, the log in Avro, JSON Schema or Protobuf, a database."""
 
 from __future__ import annotations
 
@@ -23,10 +23,17 @@ SECONDS = 60.0
 ROWS: list[tuple[Any, ...]] = [(1, "Ada", 1.5, None), (2, "Grace", 2.25, b"\x00\xff"), (3, "Ünal", -0.0, b"")]
 
 
-def avro(side: str, registry: str) -> dict[str, str]:
+LONG_KEYS = {"key.converter": "org.apache.kafka.connect.converters.LongConverter"}
+JAVA = "io.confluent.connect"
+
+
+def converted(name: str, registry: str, *sides: str, **settings: str) -> dict[str, str]:
+    """The worker's settings for a converter of Confluent's name."""
+    settings = {"schema.registry.url": registry} | {key.replace("_", "."): value for key, value in settings.items()}
     return {
-        f"{side}.converter": "io.confluent.connect.avro.AvroConverter",
-        f"{side}.converter.schema.registry.url": registry,
+        f"{side}.converter{key}": value
+        for side in sides
+        for key, value in {"": f"{JAVA}.{name}", **{f".{key}": value for key, value in settings.items()}}.items()
     }
 
 
@@ -67,15 +74,21 @@ def rows(file: Path, table: str) -> list[tuple[Any, ...]]:
             return []
 
 
-def test_rows_go_through_avro_from_one_database_to_another(tmp_path: Path, schema_registry_url: str) -> None:
+def shop_of(folder: Path) -> str:
+    """A database with the rows, in a table whose name, the topic's, nobody else uses."""
     topic = f"orders_{uuid.uuid4().hex[:8]}"
-    with closing(sqlite3.connect(tmp_path / "shop.db")) as shop:
+    with closing(sqlite3.connect(folder / "shop.db")) as shop:
         shop.execute(f"CREATE TABLE {topic} (id INTEGER PRIMARY KEY, name TEXT NOT NULL, price REAL, photo BLOB)")
         shop.executemany(f"INSERT INTO {topic} VALUES (?, ?, ?, ?)", ROWS)
         shop.commit()
+    return topic
+
+
+def test_rows_go_through_avro_from_one_database_to_another(tmp_path: Path, schema_registry_url: str) -> None:
+    topic = shop_of(tmp_path)
     [port] = free_ports(1)
     log = {"embedded.log.listeners": f"PLAINTEXT://127.0.0.1:{port}"}
-    props = {**log, **avro("key", schema_registry_url), **avro("value", schema_registry_url)}
+    props = log | converted("avro.AvroConverter", schema_registry_url, "key", "value")
     with running_worker(tmp_path, props, connectors(tmp_path, topic)) as worker:
         arrived = poll_until(lambda: len(rows(tmp_path / "warehouse.db", topic)) == len(ROWS), timeout=SECONDS)
         assert arrived, worker.get("/connectors?expand=status")
@@ -83,6 +96,24 @@ def test_rows_go_through_avro_from_one_database_to_another(tmp_path: Path, schem
         assert read_by_the_peer(topic, port, schema_registry_url) == [
             (id_, {"id": id_, "name": name, "price": price, "photo": photo}) for id_, name, price, photo in ROWS
         ]
+
+
+def test_rows_go_through_json_schema(tmp_path: Path, schema_registry_url: str) -> None:
+    """The registry of the tests takes no JSON Schema of a number, so the keys are written otherwise."""
+    arrives(tmp_path, LONG_KEYS | converted("json.JsonSchemaConverter", schema_registry_url, "value"))
+
+
+def test_rows_go_through_protobuf(tmp_path: Path, schema_registry_url: str) -> None:
+    settings = {"wrapper_for_nullables": "true"}  # tells null from nothing
+    arrives(tmp_path, converted("protobuf.ProtobufConverter", schema_registry_url, "key", "value", **settings))
+
+
+def arrives(folder: Path, props: dict[str, str]) -> None:
+    topic = shop_of(folder)
+    with running_worker(folder, props, connectors(folder, topic)) as worker:
+        arrived = poll_until(lambda: len(rows(folder / "warehouse.db", topic)) == len(ROWS), timeout=SECONDS)
+        assert arrived, worker.get("/connectors?expand=status")
+        assert rows(folder / "warehouse.db", topic) == ROWS
 
 
 def read_by_the_peer(topic: str, port: int, registry: str) -> list[tuple[Any, Any]]:

@@ -16,4 +16,5 @@ def register_connectors() -> list[Plugin]:
             kind="source",
             java="com.github.castorm.kafka.connect.http.HttpSourceConnector",
         ),
+        Plugin("kconnect_http.webhook_source:WebhookSource", kind="source"),
     ]

@@ -73,7 +73,7 @@ def keys_of(identity: Identity, kind: str) -> dict[str, str]:
 def test_a_key_may_come_in_any_form(identity: Identity, kind: str) -> None:
     [listener] = read_listeners({"listeners": _SSL, **keys_of(identity, kind)})
     assert listener.tls is not None
-    assert listener.tls.verify_mode is ssl.CERT_NONE
+    assert listener.tls.context.verify_mode is ssl.CERT_NONE
 
 
 @pytest.mark.parametrize(
@@ -88,16 +88,16 @@ def test_certificates_of_clients_are_asked_for(
     props = {"listeners": _SSL, "ssl.client.auth": asked, **keys_of(identity, "PEM"), **trust}
     [listener] = read_listeners(props)
     assert listener.tls is not None
-    assert listener.tls.verify_mode is mode
+    assert listener.tls.context.verify_mode is mode
 
 
 def test_versions_of_tls_are_those_asked_for(identity: Identity) -> None:
     props = {"listeners": _SSL, **keys_of(identity, "PEM"), "ssl.enabled.protocols": "TLSv1.2"}
     [listener] = read_listeners(props | {"ssl.cipher.suites": "ECDHE-ECDSA-AES256-GCM-SHA384"})
     assert listener.tls is not None
-    assert listener.tls.maximum_version is ssl.TLSVersion.TLSv1_2
-    assert "ECDHE-ECDSA-AES256-GCM-SHA384" in {suite["name"] for suite in listener.tls.get_ciphers()}
-    assert "ECDHE-RSA-AES128-GCM-SHA256" not in {suite["name"] for suite in listener.tls.get_ciphers()}
+    assert listener.tls.context.maximum_version is ssl.TLSVersion.TLSv1_2
+    assert "ECDHE-ECDSA-AES256-GCM-SHA384" in {suite["name"] for suite in listener.tls.context.get_ciphers()}
+    assert "ECDHE-RSA-AES128-GCM-SHA256" not in {suite["name"] for suite in listener.tls.context.get_ciphers()}
 
 
 @pytest.mark.parametrize(

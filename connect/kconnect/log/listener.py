@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from kconnect.log.errors import ListenerError
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Mapping
 
+    from kconnect.log.listener_tls import ListenerTls
     from kconnect.security.scram import ScramMechanism
 
 _WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
@@ -71,7 +71,7 @@ class Listener:
     host: str
     port: int
     advertised_as: Endpoint | None = None
-    tls: ssl.SSLContext | None = None
+    tls: ListenerTls | None = None
     sasl: SaslSettings | None = None
 
     def open(self) -> socket.socket:
@@ -109,7 +109,7 @@ class Listener:
         return None
 
     def _asks_for_certificates(self) -> bool:
-        return self.tls is not None and self.tls.verify_mode.name == "CERT_REQUIRED"
+        return self.tls is not None and self.tls.context.verify_mode.name == "CERT_REQUIRED"
 
     def advertised(self, local: Endpoint) -> Endpoint:
         """What clients are told that reached this listener at `local`: what is advertised, or the configured host, if

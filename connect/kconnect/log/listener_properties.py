@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kconnect.log.errors import ListenerError
 from kconnect.log.listener import Endpoint, Listener, SaslSettings, SecurityProtocol
-from kconnect.log.tls_settings import TLS_KEYS, server_context
+from kconnect.log.listener_tls import ListenerTls
+from kconnect.log.tls_settings import TLS_KEYS
 from kconnect.security.jaas import PLAIN_MODULE, SCRAM_MODULE, JaasError, parse
 from kconnect.security.scram import ScramMechanism
 
@@ -126,7 +127,7 @@ def _listener(
         host=endpoint.host,
         port=endpoint.port,
         advertised_as=advertised_as,
-        tls=server_context(settings) if protocol.has_tls else None,
+        tls=ListenerTls(settings) if protocol.has_tls else None,
         sasl=_sasl(settings) if protocol.has_sasl else None,
     )
 

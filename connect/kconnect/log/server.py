@@ -26,6 +26,7 @@ _LOG = logging.getLogger(__name__)
 _ACCEPTS_PER_ROUND = 64
 _ACCEPT_PAUSE = 1.0
 _IDLE_CHECK_INTERVAL = 30.0
+_STORE_CHECK_INTERVAL = 2.0
 
 
 class Server:
@@ -59,6 +60,7 @@ class Server:
         self.endpoint = listener.advertised(_endpoint_of(self._sock))
         loop.watch(self._sock, READ, self._accept)
         self._idle_timer = loop.call_later(self._idle_check_interval, self._close_idle)
+        self._store_timer = loop.call_later(_STORE_CHECK_INTERVAL, self._refresh_tls)
 
     @property
     def client_count(self) -> int:
@@ -93,7 +95,7 @@ class Server:
         try:
             handshake = Handshake(
                 sock,
-                self.listener.tls,
+                self.listener.tls.context,
                 loop=self._loop,
                 peer_host=peer_host,
                 on_done=self._shake_hands,
@@ -140,9 +142,15 @@ class Server:
             client.close()
         self._idle_timer = self._loop.call_later(self._idle_check_interval, self._close_idle)
 
+    def _refresh_tls(self) -> None:
+        if self.listener.tls is not None:
+            self._store_timer = self._loop.call_later(_STORE_CHECK_INTERVAL, self._refresh_tls)
+            self.listener.tls.refresh()
+
     def close(self) -> None:
         """Stop listening and drop all clients."""
         self._idle_timer.cancel()
+        self._store_timer.cancel()
         if self._sock.fileno() >= 0:
             self._sock.close()
         for client in tuple(self._clients):

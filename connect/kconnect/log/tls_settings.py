@@ -52,6 +52,11 @@ def server_context(settings: Mapping[str, str]) -> ssl.SSLContext:
     return context
 
 
+def store_files(settings: Mapping[str, str]) -> list[str]:
+    """The files that the settings name."""
+    return [settings[key] for key in (_KEY_STORE, _TRUST_STORE) if settings.get(key)]
+
+
 def _own_key(settings: Mapping[str, str]) -> tuple[KeyEntry, str]:
     """The broker's key, and the setting that it is from."""
     if _CHAIN in settings or _KEY in settings:

@@ -24,6 +24,8 @@ METRICS = {
         Metric("worker_cpu", "worker CPU s per million records", "less"),
         Metric("broker_cpu", "broker CPU s per million records", "less"),
         Metric("start", "s from start to REST", "less"),
+        Metric("recovery", "s from start after kill -9 to the first record", "less"),
+        Metric("recovery_cpu", "broker CPU s from start to the first record", "less"),
         Metric("start_cpu", "CPU s from start to REST", "less"),
         Metric("memory", "MiB PSS of all processes", "less"),
     )

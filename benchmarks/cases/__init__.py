@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from benchmarks.case import Case
-from benchmarks.cases import broker, files, rows, start
+from benchmarks.cases import broker, files, recovery, rows, start
 
 __all__ = ["CASES"]
 
-CASES: dict[str, Case] = {case.name: case for module in (broker, start, files, rows) for case in module.CASES}
+CASES: dict[str, Case] = {case.name: case for module in (broker, recovery, start, files, rows) for case in module.CASES}

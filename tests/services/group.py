@@ -55,6 +55,8 @@ class GroupWorker:
         self.may_join = asyncio.Event()
         self.may_join.set()
         self.failing: set[str] = set()
+        self.read: Callable[[], Configs] | None = None
+        """How it reads the config topic before each join, in a thread."""
         self.member: GroupMember
 
     def config_offset(self) -> int:
@@ -66,7 +68,9 @@ class GroupWorker:
     async def before_join(self) -> None:
         self._note("before_join")
         await self.may_join.wait()
-        if self.latest is not None and "CONFIG_MISMATCH" in self.events:
+        if self.read is not None:
+            self.configs = await asyncio.to_thread(self.read)
+        elif self.latest is not None and "CONFIG_MISMATCH" in self.events:
             self.configs = self.latest
 
     async def on_revoked(self, connectors: Sequence[str], tasks: Sequence[TaskId]) -> None:
@@ -128,9 +132,11 @@ class Pool:
         configs: Configs | None = None,
         settings: GroupSettings | None = None,
         props: Mapping[str, str] | None = None,
+        read: Callable[[], Configs] | None = None,
     ) -> GroupWorker:
         """One more worker, which begins to join."""
         worker = GroupWorker(f"w{len(self.workers) + 1}", configs or self.configs)
+        worker.read = read
         url = f"http://{worker.name}:8083/"
         worker.member = GroupMember(settings or self.settings, {**self._props, **(props or {})}, url, worker)
         self.workers.append(worker)

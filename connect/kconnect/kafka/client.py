@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -16,6 +17,7 @@ from kconnect.log.protocol import ErrorCode, Message, requests, responses
 M = TypeVar("M", bound=Message)
 
 _GROUP = 0
+_TRANSACTION = 1
 _LAST_WITH_ONE_KEY = 3  # newer versions of FindCoordinator ask for several at once
 _PASSING = {
     ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
@@ -23,7 +25,9 @@ _PASSING = {
     ErrorCode.NOT_COORDINATOR,
     ErrorCode.REBALANCE_IN_PROGRESS,
     ErrorCode.REQUEST_TIMED_OUT,
+    ErrorCode.CONCURRENT_TRANSACTIONS,
 }
+_PAUSE = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,10 +194,11 @@ class Client:
     ) -> None:
         self.close()
 
-    def _coordinator(self, group_id: str) -> tuple[str, int]:
-        request = requests.FindCoordinator(key=group_id, key_type=_GROUP)
+    def _coordinator(self, key: str, key_type: int = _GROUP) -> tuple[str, int]:
+        request = requests.FindCoordinator(key=key, key_type=key_type)
         found = self._ask_any(request, responses.FindCoordinator, at_most=_LAST_WITH_ONE_KEY)
-        _expect_success(found.error_code, f"finding the coordinator of group {group_id!r}", found.error_message)
+        kind = "group" if key_type == _GROUP else "transactional id"
+        _expect_success(found.error_code, f"finding the coordinator of {kind} {key!r}", found.error_message)
         return found.host, found.port
 
     def _ask_any(self, request: Message, response: type[M], *, at_most: int | None = None) -> M:

@@ -83,6 +83,31 @@ def test_offsets_show_what_tasks_have_written_meanwhile(log: EmbeddedLog) -> Non
     run(scenario)
 
 
+def test_a_connectors_own_topic_goes_before_the_workers_which_is_kept_in_step(log: EmbeddedLog) -> None:
+    first, second = {"n": 1}, {"n": 2}
+
+    async def scenario() -> None:
+        async with opened(log, "own") as asked, opened(log, "own") as other:
+            await asked.offsets.alter("c", [(first, {"at": 1}), (second, {"at": 1})])
+            assert await other.offsets.offsets("c", "own-c") == [(first, {"at": 1}), (second, {"at": 1})]
+            await asked.offsets.alter("c", [(second, {"at": 2})], "own-c")
+            assert await other.offsets.offsets("c", "own-c") == [(first, {"at": 1}), (second, {"at": 2})]
+            assert await other.offsets.offsets("c") == [(first, {"at": 1}), (second, {"at": 2})]
+            await other.offsets.alter("c", [(first, None)], "own-c")
+            assert await asked.offsets.offsets("c", "own-c") == [(second, {"at": 2})]
+            assert await asked.offsets.offsets("c", "own-offsets") == [(second, {"at": 2})]  # the worker's, by its name
+
+    run(scenario)
+    assert _config(log, "own-c", "cleanup.policy") == "compact"
+    assert _config(log, "own-c", "flush.messages") == "1"
+
+
+def _config(log: EmbeddedLog, topic: str, name: str) -> str:
+    resource = ConfigResource(ResourceType.TOPIC, topic)
+    admin = AdminClient({"bootstrap.servers": log.bootstrap_servers})
+    return str(admin.describe_configs([resource])[resource].result(30)[name].value)
+
+
 def test_source_offsets_alone_are_synced_one_by_one(log: EmbeddedLog) -> None:
     async def scenario() -> None:
         async with opened(log, "synced"):

@@ -226,3 +226,20 @@ def test_a_source_must_not_write_to_its_own_offsets(
             assert "no source may write to its offsets topic" in (statuses.traces[str(TASK)] or "")
 
     run(scenario())
+
+
+def test_offsets_go_to_the_connectors_own_topic_and_a_copy_to_the_workers(
+    environment: MakeEnvironment, kafka: Kafka, topic: str, tmp_path: Path, settings: dict[str, str]
+) -> None:
+    async def scenario() -> None:
+        for support, limit in (("disabled", "300"), ("enabled", "600"), ("disabled", "900")):
+            async with environment({**settings, "exactly.once.source.support": support}) as env:
+                own = {} if limit == "300" else {"offsets.storage.topic": f"own-{topic}"}
+                await count(env, topic, limit=limit, **own)
+                await eventually(lambda: len(numbers(kafka, topic)) >= int(limit))  # noqa: B023
+
+    run(scenario())
+    assert numbers(kafka, topic) == list(range(900))
+    own = [message.value() for message in kafka.committed_messages(f"own-{topic}")]
+    assert (own[0], own[-1]) == (b'{"n":399}', b'{"n":899}')
+    assert stored(kafka, tmp_path) == 899

@@ -14,6 +14,7 @@ from kconnect_workers.stores.offset_store import OffsetStore
 from kconnect_workers.stores.sink_groups import SinkGroups
 
 _TOPIC, _PARTITION, _OFFSET = "kafka_topic", "kafka_partition", "kafka_offset"
+_OWN_TOPIC = "offsets.storage.topic"
 
 
 class OffsetAdmin:
@@ -31,7 +32,9 @@ class OffsetAdmin:
         if self._herder.type_of(name) == "sink":
             committed = await self._groups.offsets(await self._groups.group_of(name, config))
             return ConnectorOffsets([_sink_offset(*item) for item in committed.items()])
-        return ConnectorOffsets([ConnectorOffset(*item) for item in await self._offsets.offsets(name)])
+        return ConnectorOffsets(
+            [ConnectorOffset(*item) for item in await self._offsets.offsets(name, config.get(_OWN_TOPIC))]
+        )
 
     async def alter(self, name: str, wanted: Sequence[ConnectorOffset]) -> bool:
         """Set offsets, and forget those that are None; whether the plugin has checked them."""
@@ -60,7 +63,7 @@ class OffsetAdmin:
         if is_sink:
             await self._groups.alter(await self._groups.group_of(name, config), sink_offsets)
         else:
-            await self._offsets.alter(name, asked)
+            await self._offsets.alter(name, asked, config.get(_OWN_TOPIC))
         return checked
 
 

@@ -17,7 +17,7 @@ from kconnect_workers.hosts import messages
 from kconnect_workers.hosts.channel import encode_frame
 from kconnect_workers.hosts.host import Host, trace_of
 from kconnect_workers.hosts.messages import RunConnector, ToHost
-from kconnect_workers.hosts.offset_logs import offset_log
+from kconnect_workers.hosts.offset_logs import offset_storage
 from kconnect_workers.hosts.plugin_loader import PluginLoader
 from kconnect_workers.states import State, TargetState
 from kconnect_workers.tasks.offset_storage import OffsetStorage
@@ -97,7 +97,7 @@ class ConnectorHost:
         connector.props = props
         if issubclass(connector_class, SourceConnector):
             worker = WorkerConfig.parse(loader.resolved(self._run.worker_props))
-            self._offsets = OffsetStorage(self._run.connector, offset_log(self._host, self._run, worker, props))
+            self._offsets = offset_storage(self._host, self._run, worker, props)
             connector.context = _SourceContext(self, self._offsets)
         else:
             connector.context = _Context(self)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
@@ -13,8 +13,9 @@ from kconnect_workers.config.worker_config import WorkerConfig
 from kconnect_workers.hosts.host import Host
 from kconnect_workers.hosts.messages import RunConnector, RunTask
 from kconnect_workers.stores.entry_log import Apply, Entry
+from kconnect_workers.stores.internal_topics import own_offsets_topic, prepare_topics
 from kconnect_workers.stores.topic_reader import READING
-from kconnect_workers.tasks.offset_storage import OffsetLog
+from kconnect_workers.tasks.offset_storage import OffsetStorage
 from kconnect_workers.tasks.offset_topic import OffsetTopic
 
 _DEFAULT_TOPIC = "connect-offsets"
@@ -23,18 +24,23 @@ _READER_GROUP = "connect-offsets-reader"
 _clients_log = logging.getLogger("kconnect.kafka")
 
 
-def offset_log(
+def offset_storage(
     host: Host,
     run: RunConnector | RunTask,
     worker: WorkerConfig,
     props: Mapping[str, str],
     producer: Producer | None = None,
-) -> OffsetLog:
+) -> OffsetStorage:
     """The offsets of the connector that `props` configure; written by `producer` if there is one, and otherwise by the
     worker's settings."""
     if run.worker_keeps_offsets:
-        return WorkerOffsets(host, run.connector)
-    return offset_topic(worker, offsets_topic(run.worker_props, props), producer)
+        return OffsetStorage(run.connector, WorkerOffsets(host, run.connector))
+    topic, shared = offsets_topic(run.worker_props, props), offsets_topic(run.worker_props, {})
+    if topic == shared:
+        return OffsetStorage(run.connector, offset_topic(worker, topic, producer))
+    wanted = own_offsets_topic(worker, topic)
+    own = offset_topic(worker, topic, producer, lambda admin: prepare_topics(admin, [wanted]))
+    return OffsetStorage(run.connector, own, offset_topic(worker, shared))
 
 
 def offsets_topic(worker_props: Mapping[str, str], props: Mapping[str, str]) -> str:
@@ -42,7 +48,12 @@ def offsets_topic(worker_props: Mapping[str, str], props: Mapping[str, str]) -> 
     return props.get("offsets.storage.topic") or worker_props.get("offset.storage.topic", _DEFAULT_TOPIC)
 
 
-def offset_topic(worker: WorkerConfig, topic: str, producer: Producer | None = None) -> OffsetTopic:
+def offset_topic(
+    worker: WorkerConfig,
+    topic: str,
+    producer: Producer | None = None,
+    prepare: Callable[[AdminClient], None] | None = None,
+) -> OffsetTopic:
     """The offsets topic, by clients of the worker's settings."""
 
     def make_producer() -> Producer:
@@ -55,7 +66,9 @@ def offset_topic(worker: WorkerConfig, topic: str, producer: Producer | None = N
     def make_admin() -> AdminClient:
         return kafka.admin(worker.client_props("admin"), logger=_clients_log)
 
-    return OffsetTopic(topic, make_producer=make_producer, make_consumer=make_consumer, make_admin=make_admin)
+    return OffsetTopic(
+        topic, make_producer=make_producer, make_consumer=make_consumer, make_admin=make_admin, prepare=prepare
+    )
 
 
 class WorkerOffsets:

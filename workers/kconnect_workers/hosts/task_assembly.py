@@ -25,7 +25,7 @@ from kconnect_workers.config.topic_creation import topic_creation_rules
 from kconnect_workers.config.worker_config import WorkerConfig
 from kconnect_workers.hosts.host import Host
 from kconnect_workers.hosts.messages import RunTask
-from kconnect_workers.hosts.offset_logs import offset_log, offsets_topic
+from kconnect_workers.hosts.offset_logs import offset_storage, offsets_topic
 from kconnect_workers.hosts.plugin_loader import PluginLoader
 from kconnect_workers.states import TaskId
 from kconnect_workers.tasks.chain import TransformationChain
@@ -35,7 +35,7 @@ from kconnect_workers.tasks.error_handling import ErrorHandler, ErrorPolicy, Err
 from kconnect_workers.tasks.exactly_once import ExactlyOnceCommits, Outcomes
 from kconnect_workers.tasks.new_topic import ensure_topic
 from kconnect_workers.tasks.offset_commits import AtLeastOnceCommits, CommitTeller
-from kconnect_workers.tasks.offset_storage import OffsetLog, OffsetStorage
+from kconnect_workers.tasks.offset_storage import OffsetStorage
 from kconnect_workers.tasks.partition_logs import PartitionLogs
 from kconnect_workers.tasks.plugin_call import plugin_call
 from kconnect_workers.tasks.predecessor import evict_predecessor
@@ -109,7 +109,7 @@ class TaskAssembly:
         with plugin_call(connector_class.task, "__init__", self._owner):
             task = connector_class.task()
         producer = self._source_producer()
-        offsets = OffsetStorage(self.id.connector, self._offset_log(producer))
+        offsets = self._offset_storage(producer)
         errors = self._errors(ConnectorConfig.parse(self.connector_props), reporter=None)
         converters = self._converters()
         wants_records = type(task).commit_record is not SourceTask.commit_record
@@ -359,11 +359,11 @@ class TaskAssembly:
             **self._overrides("consumer"),
         }
 
-    def _offset_log(self, producer: Producer) -> OffsetLog:
+    def _offset_storage(self, producer: Producer) -> OffsetStorage:
         """Offsets are written by the records' producer, unless the connector has changed that for its own ends (but in
         transactions)."""
         shared = producer if self._exactly_once or not self._overrides("producer") else None
-        return offset_log(self._host, self._run, self.worker, self.connector_props, shared)
+        return offset_storage(self._host, self._run, self.worker, self.connector_props, shared)
 
 
 def _log_client_error(error: KafkaError) -> None:

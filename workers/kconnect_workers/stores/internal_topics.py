@@ -13,7 +13,9 @@ from confluent_kafka.cimpl import NewTopic
 
 from kconnect.errors import ConfigError, ConnectError
 from kconnect.kafka.topics import replicas
+from kconnect.log.storage.data_dir import CLUSTER_ID_PREFIX
 from kconnect_workers.config.distributed_config import DistributedConfig
+from kconnect_workers.config.worker_config import WorkerConfig
 
 QUIET = {"log_level": "0", "log.connection.close": "false"}
 """For a worker's own clients: what fails is told by the call that fails, and not on stderr besides."""
@@ -22,6 +24,7 @@ _SECONDS = 10.0
 _DENIED = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
 _SET_BY_KEYS = {"topic", "partitions", "replication.factor", "cleanup.policy"}
 _COMPACT = {"cleanup.policy": "compact"}
+_SYNCED = {"flush.messages": "1"}
 
 _logger = logging.getLogger(__name__)
 
@@ -40,6 +43,8 @@ class InternalTopic:
     """Settings of the topic besides its compaction."""
     one_partition: bool = False
     """Whether more partitions than one are refused, since their records would have no order."""
+    power_safe: bool = False
+    """Whether, on the embedded log, a record counts only when it and those before it are synced."""
 
 
 class InternalTopics(NamedTuple):
@@ -51,14 +56,11 @@ class InternalTopics(NamedTuple):
 
     @classmethod
     def of_one_broker(cls, *, configs: str, statuses: str, offsets: str) -> InternalTopics:
-        """Of one partition each, which is enough for the embedded log. A source offset counts only when it and the
-        records before it are synced: outside systems are told to forget what it covers."""
+        """Of one partition each, which is enough for the embedded log."""
         return cls(
             InternalTopic(name=configs, key="config.storage.topic", holds="connector configs", one_partition=True),
             InternalTopic(name=statuses, key="status.storage.topic", holds="connector and task statuses"),
-            InternalTopic(
-                name=offsets, key="offset.storage.topic", holds="source offsets", config={"flush.messages": "1"}
-            ),
+            _offsets(offsets, "offset.storage.topic", partitions=1, replication_factor=1, config={}),
         )
 
     @classmethod
@@ -81,10 +83,9 @@ class InternalTopics(NamedTuple):
                 replication_factor=config.status_storage_replication_factor,
                 config=_settings(config, "status.storage."),
             ),
-            InternalTopic(
-                name=config.offset_storage_topic,
-                key="offset.storage.topic",
-                holds="source offsets",
+            _offsets(
+                config.offset_storage_topic,
+                "offset.storage.topic",
                 partitions=config.offset_storage_partitions,
                 replication_factor=config.offset_storage_replication_factor,
                 config=_settings(config, "offset.storage."),
@@ -92,19 +93,48 @@ class InternalTopics(NamedTuple):
         )
 
 
+def own_offsets_topic(worker: WorkerConfig, name: str) -> InternalTopic:
+    """A connector's own, by its `offsets.storage.topic`: like the worker's, and of one partition where a standalone
+    worker has that."""
+    shared = DistributedConfig.config_def.keys if "group.id" in worker.originals else {}
+    wanted = {
+        setting: int(worker.originals.get(key, shared[key].default if key in shared else 1))
+        for setting, key in (
+            ("partitions", "offset.storage.partitions"),
+            ("replication_factor", "offset.storage.replication.factor"),
+        )
+    }
+    return _offsets(name, "offsets.storage.topic", **wanted, config=_settings(worker, "offset.storage."))
+
+
+def _offsets(
+    name: str, key: str, *, partitions: int, replication_factor: int, config: Mapping[str, str]
+) -> InternalTopic:
+    """Outside systems are told to forget what a source offset covers."""
+    return InternalTopic(
+        name=name,
+        key=key,
+        holds="source offsets",
+        partitions=partitions,
+        replication_factor=replication_factor,
+        config=config,
+        power_safe=True,
+    )
+
+
 def prepare_topics(admin: AdminClient, topics: Sequence[InternalTopic]) -> None:
     """Create those that do not exist; a cluster of one broker keeps one replica, whatever is wanted. Blocks.
 
     ConfigError, naming the worker's setting, for one that exists and would lose or mix up what it is to keep, or that
     does not exist and may not be created; ConnectError for one that cannot be created otherwise."""
-    clamped = _clamped(admin, topics)
-    denied = {topic.name for topic in clamped if not _create(admin, topic)}
-    for topic in clamped:
+    fitted = _fitted(admin, topics)
+    denied = {topic.name for topic in fitted if not _create(admin, topic)}
+    for topic in fitted:
         _check_partitions(admin, topic, denied=topic.name in denied)
         _check_compaction(admin, topic)
 
 
-def _settings(config: DistributedConfig, prefix: str) -> dict[str, str]:
+def _settings(config: WorkerConfig, prefix: str) -> dict[str, str]:
     given = {name: str(value) for name, value in config.originals_with_prefix(prefix).items()}
     for name in ("cleanup.policy", *(("partitions",) if prefix == "config.storage." else ())):
         if name in given:
@@ -112,12 +142,16 @@ def _settings(config: DistributedConfig, prefix: str) -> dict[str, str]:
     return {name: value for name, value in given.items() if name not in _SET_BY_KEYS}
 
 
-def _clamped(admin: AdminClient, topics: Sequence[InternalTopic]) -> Sequence[InternalTopic]:
+def _fitted(admin: AdminClient, topics: Sequence[InternalTopic]) -> Sequence[InternalTopic]:
+    """As they can be had on this cluster."""
     try:
-        brokers = len(admin.list_topics(timeout=_SECONDS).brokers)
+        cluster = admin.list_topics(timeout=_SECONDS)
     except KafkaException as e:
         names = ", ".join(topic.name for topic in topics)
         raise ConnectError(f"the internal topics {names} cannot be looked for: {e.args[0].str()}") from e
+    if str(cluster.cluster_id).startswith(CLUSTER_ID_PREFIX):
+        topics = [replace(topic, config={**_SYNCED, **topic.config}) if topic.power_safe else topic for topic in topics]
+    brokers = len(cluster.brokers)
     return [replace(topic, replication_factor=replicas(topic.replication_factor, brokers=brokers)) for topic in topics]
 
 

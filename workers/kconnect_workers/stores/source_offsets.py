@@ -60,7 +60,12 @@ class SourceOffsets:
 
     def offsets(self, connector: str) -> list[tuple[Partition, Offset]]:
         """Every partition with its offset, in the order of first commits."""
-        return [(_KEY.decode(key)[1] or {}, _VALUE.decode(value)) for key, value in self.entries(connector)]
+        return list(self.by_partition(connector).values())
+
+    def by_partition(self, connector: str) -> dict[bytes, tuple[Partition, Offset]]:
+        """As `offsets`, by `partition_key`."""
+        stored = self._stored.get(connector, {})
+        return {same: (_KEY.decode(key)[1] or {}, _VALUE.decode(value)) for same, (key, value) in stored.items()}
 
     def offset(self, connector: str, partition: Partition) -> dict[str, Any] | None:
         """The offset of one partition, None when there is none."""

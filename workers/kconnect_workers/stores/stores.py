@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from kconnect_workers.stores.config_store import ConfigStore
-from kconnect_workers.stores.entry_log import MemoryLog
+from kconnect_workers.stores.entry_log import Apply, EntryLog, MemoryLog
 from kconnect_workers.stores.offset_file import OffsetFile
 from kconnect_workers.stores.offset_store import OffsetStore
 from kconnect_workers.stores.status_store import StatusStore
@@ -61,12 +62,18 @@ class Stores:
 
         logs = TopicLogs(client_props)
         configs = topics.configs.name
+
+        async def open_own(topic: str, apply: Apply) -> EntryLog:
+            own = replace(topics.offsets, name=topic, key="offsets.storage.topic")
+            await logs.prepare([own])
+            return logs.opener(topic)(apply)
+
         return cls(
             ConfigStore(
                 logs.opener(configs), None if transactional_id is None else logs.leader_log(configs, transactional_id)
             ),
             StatusStore(logs.opener(topics.statuses.name)),
-            OffsetStore(logs.opener(topics.offsets.name)),
+            OffsetStore(logs.opener(topics.offsets.name), open_own, topic=topics.offsets.name),
             logs=logs,
             topics=topics,
         )

@@ -23,6 +23,8 @@ from kconnect_workers.tasks.transactions import Transactions
 
 log = logging.getLogger(__name__)
 
+_COPY_S = 5.0
+
 
 class Outcomes:
     """What became of single records, for tasks that want to hear of each: kept back until their transaction is over."""
@@ -135,7 +137,7 @@ class ExactlyOnceCommits:
             self.told.failures += 1
             self._sender.serve()  # which knows whether a record is to blame
             raise
-        self._offsets.stored(entries)
+        self._offsets.stored(entries, sent.values(), _COPY_S)
         self._sender.tracker.stored(self._sender.tracker.eligible())
         if self._outcomes is not None:
             self._outcomes.tell()

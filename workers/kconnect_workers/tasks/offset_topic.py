@@ -18,7 +18,9 @@ _POLL_S = 0.5
 
 
 class OffsetTopic:
-    """An OffsetLog. Its clients are made when they are needed; the consumer has to be set to `topic_reader.READING`."""
+    """An OffsetLog. Its clients are made when they are needed; the consumer has to be set to `topic_reader.READING`.
+
+    `prepare`, if given, is called before the topic is used: it may create it."""
 
     def __init__(
         self,
@@ -27,11 +29,13 @@ class OffsetTopic:
         make_producer: Callable[[], Producer],
         make_consumer: Callable[[], Consumer],
         make_admin: Callable[[], AdminClient],
+        prepare: Callable[[AdminClient], None] | None = None,
     ) -> None:
         self._topic = topic
         self._make_producer = make_producer
         self._make_consumer = make_consumer
         self._make_admin = make_admin
+        self._prepare = prepare
         self._producer: Producer | None = None
         self._reader: TopicReader | None = None
         self._admin: AdminClient | None = None
@@ -47,6 +51,9 @@ class OffsetTopic:
     def _read(self, apply: Apply, deadline: float) -> None:
         if self._admin is None:
             self._admin = self._make_admin()
+        if self._prepare is not None:
+            self._prepare(self._admin)
+            self._prepare = None
         ends = ends_of(self._admin, self._topic, _READ_TIMEOUT_S)
         if have_reached(self._positions, ends):
             return

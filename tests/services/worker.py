@@ -14,7 +14,7 @@ from typing import Any
 
 from services.processes import ServiceProcess
 
-__all__ = ["RunningWorker", "running_worker", "worker_process"]
+__all__ = ["RunningWorker", "running_worker", "started_worker", "worker_process", "write_properties"]
 
 _READY = re.compile(r"ready: REST at (http://\S+)")
 _RUN = "from kconnect_workers.cli import main; main()"
@@ -41,10 +41,20 @@ def running_worker(
 ) -> Iterator[RunningWorker]:
     """A worker with its log, its files and its output in `folder`, on free ports, until the block ends."""
     with worker_process(folder, props, connectors) as process:
-        process.wait_until(lambda: _READY.search(process.output()) is not None, timeout=60)
-        ready = _READY.search(process.output())
-        assert ready
-        yield RunningWorker(ready[1], process)
+        yield started_worker(process)
+
+
+def started_worker(process: ServiceProcess) -> RunningWorker:
+    """The worker once it says that it is ready."""
+    process.wait_until(lambda: _READY.search(process.output()) is not None, timeout=60)
+    ready = _READY.search(process.output())
+    assert ready
+    return RunningWorker(ready[1], process)
+
+
+def write_properties(file: Path, settings: Mapping[str, str]) -> Path:
+    file.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+    return file
 
 
 def worker_process(
@@ -59,8 +69,7 @@ def worker_process(
         **(props or {}),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    config = folder / "worker.properties"
-    config.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+    config = write_properties(folder / "worker.properties", settings)
     files = []
     for connector in connectors:
         files.append(folder / f"{connector['name']}.json")

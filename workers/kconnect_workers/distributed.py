@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kconnect_workers.config import exactly_once
 from kconnect_workers.config.distributed_config import DistributedConfig
 from kconnect_workers.data_dir import default_data_dir
 from kconnect_workers.foreground import run as run_in_foreground
@@ -44,6 +45,9 @@ class DistributedWorker(Worker):
         await self.find_kafka()
         if self.cluster_id.startswith(CLUSTER_ID_PREFIX):
             self.config = self.config.on_embedded_log()
+            self.props.setdefault(exactly_once.SUPPORT, self.config.exactly_once_source_support)
+            if exactly_once.is_enabled(self.props):
+                self.props.setdefault("consumer.isolation.level", "read_committed")
         own = default_data_dir() / "workers" / f"{self.config.group_id}-{self.endpoint.port}"
         self.folder = Path(self.config.worker_dir or own).absolute()
 
@@ -51,19 +55,22 @@ class DistributedWorker(Worker):
         return Stores.of_pool(self.config, self.client_props("admin"))
 
     def open_pool(self, stores: Stores) -> Pool:
+        from kconnect_workers.herder.fencing import Fencing
         from kconnect_workers.herder.membership import Membership
         from kconnect_workers.herder.peers import Peers
         from kconnect_workers.herder.session_keys import SessionKeys
 
         self.peers = Peers(_REQUEST_SECONDS)
+        client_props = self.client_props("admin")
         self.membership = Membership(
             self.config,
-            self.client_props("admin"),
+            client_props,
             worker_id=self.endpoint.worker_id,
             url=self.endpoint.advertised_url,
             configs=stores.configs,
             keys=SessionKeys(stores.configs, self.config),
             peers=self.peers,
+            fencing=Fencing(stores.configs, client_props, self.props) if exactly_once.is_enabled(self.props) else None,
         )
         self.on_stop(self.peers.close, self.membership.leave)
         return self.membership

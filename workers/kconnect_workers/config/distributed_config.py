@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from kconnect.config import HIGH, LOW, ConfigError, Range, ValidList, key
 from kconnect.validators import CaseInsensitiveValidString, ValidString
+from kconnect_workers.config import exactly_once
 from kconnect_workers.config.number_types import Long, Millis, Short
 from kconnect_workers.config.worker_config import WorkerConfig
 
@@ -24,6 +25,7 @@ _ON_EMBEDDED_LOG = {
     "session.timeout.ms": "6000",
     "heartbeat.interval.ms": "1000",
     "scheduled.rebalance.max.delay.ms": "1000",
+    exactly_once.SUPPORT: "enabled",
 }
 """A lost worker is noticed within a session, and nobody waits for it long: its tasks go on elsewhere in seconds."""
 

@@ -169,6 +169,12 @@ class Herder(Inventory):
         self.config(name)
         await self._configs.put_tasks(name, configs)
 
+    async def fence(self, name: str) -> None:
+        """As the leader, Pool.fence for the worker that is to start the connector's tasks."""
+        await self.expect_leader()
+        self.config(name)
+        await self._pool.fence(name)
+
     def check_signature(self, headers: Mapping[str, str], body: bytes) -> None:
         """As Pool.check_signature."""
         self._pool.check_signature(headers, body)

@@ -19,6 +19,7 @@ from kconnect_workers.group.member import GroupMember
 from kconnect_workers.group.protocol import ConnectProtocol
 from kconnect_workers.group.settings import GroupSettings
 from kconnect_workers.herder import stages
+from kconnect_workers.herder.fencing import Fencing
 from kconnect_workers.herder.peers import Peers
 from kconnect_workers.herder.pool import ElsewhereError, UnstoredError
 from kconnect_workers.herder.session_keys import SessionKeys
@@ -60,7 +61,7 @@ class Membership:
     """This worker's view of the Pool, and what its GroupMember calls (GroupListener). Belongs to the worker's event
     loop.
 
-    `url` is where the other workers reach this one.
+    `url` is where the other workers reach this one; `fencing` is given where sources are exactly-once.
     """
 
     def __init__(
@@ -73,12 +74,14 @@ class Membership:
         configs: ConfigStore,
         keys: SessionKeys,
         peers: Peers,
+        fencing: Fencing | None = None,
     ) -> None:
         self._worker_id = worker_id
         self._config = config
         self._configs = configs
         self._keys = keys
         self._peers = peers
+        self._fencing = fencing
         client_id = config.client_id or "kconnect"
         self.member = GroupMember(GroupSettings.of(config), client_props, url, self, client_id=client_id)
         self._connectors: set[str] = set()
@@ -144,6 +147,7 @@ class Membership:
             await self._await_assignment()
         if not self._leads:
             raise ElsewhereError("another worker leads the pool", self._leader_url())
+        await self._claim()
 
     async def expect_owner(self, id: str | TaskId) -> None:
         if self.runs(id):
@@ -161,9 +165,22 @@ class Membership:
     async def put_tasks(self, name: str, configs: Sequence[Mapping[str, str]]) -> None:
         try:
             if self._leads:
+                await self._claim()
                 await self._configs.put_tasks(name, configs)
             else:
-                await self._send_tasks(name, configs)
+                await self._ask_leader("POST", name, "tasks", msgspec.json.encode(configs))
+        except ConnectError as e:
+            raise UnstoredError(str(e)) from e
+
+    async def fence(self, name: str) -> None:
+        if self._fencing is None or not self._configs.state.pending_fencing(name):
+            return
+        try:
+            if self._leads:
+                await self._claim()
+                await self._fencing.fence(name)
+            else:
+                await self._ask_leader("PUT", name, "fence", b"")
         except ConnectError as e:
             raise UnstoredError(str(e)) from e
 
@@ -171,11 +188,10 @@ class Membership:
         if self.signs:
             self._keys.verify(headers, body)
 
-    async def _send_tasks(self, name: str, configs: Sequence[Mapping[str, str]]) -> None:
-        body = msgspec.json.encode(configs)
+    async def _ask_leader(self, method: str, name: str, what: str, body: bytes) -> None:
         headers = {"Content-Type": "application/json", **(self._keys.sign(body) if self.signs else {})}
-        url = f"{self._leader_url().rstrip('/')}/connectors/{quote(name, safe='')}/tasks?forward=false"
-        answer = await self._peers.ask("POST", url, headers=headers, body=body)
+        url = f"{self._leader_url().rstrip('/')}/connectors/{quote(name, safe='')}/{what}?forward=false"
+        answer = await self._peers.ask(method, url, headers=headers, body=body)
         if answer.status >= 300:
             raise ConnectError(f"the leader answered {answer.status}: {answer.body[:500].decode(errors='replace')}")
 
@@ -228,8 +244,8 @@ class Membership:
         self._connectors.update(assignment.connectors)
         self._tasks.update(assignment.tasks)
         self._at_stake = bool(self._connectors or self._tasks)
-        await self._follow_leadership()
         self._supervision.wake({*assignment.connectors, *(task.connector for task in assignment.tasks)})
+        await self._follow_leadership()
         self._assigned.set()
 
     async def on_lost(self) -> None:
@@ -256,16 +272,20 @@ class Membership:
         if not self.member.is_leader:
             self._end_duties()
         elif not self._leads:
-            try:
+            self._leads = True
+            try:  # whatever an earlier leader still writes is refused from now on
                 await self._configs.claim_write_privileges()
             except ConnectError as e:
-                _logger.error("this worker was to lead the pool, and may not write its configs: %s", e)
-                return
-            self._leads = True
+                _logger.warning("%s: it is tried again when there is something to write", e)
         if self._leads:
             self._supervision.forget_gone()
             if self._duties is None and self.signs:
                 self._duties = asyncio.create_task(self._keep_session_key(), name="session key")
+
+    async def _claim(self) -> None:
+        """Have the privilege to write that leading gives, also when it was lost to a leader that has been one."""
+        if not self._configs.has_write_privileges:
+            await self._configs.claim_write_privileges()
 
     def _end_duties(self) -> None:
         self._leads = False
@@ -276,6 +296,7 @@ class Membership:
     async def _keep_session_key(self) -> None:
         while True:
             try:
+                await self._claim()
                 pause_s = await self._keys.renew()
             except ConnectError as e:
                 _logger.error("no new session key could be stored: %s", e)

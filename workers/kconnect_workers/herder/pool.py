@@ -20,7 +20,7 @@ class ElsewhereError(ConnectError):
 
 
 class UnstoredError(RetriableError):
-    """Nobody takes task configs at the moment; before long somebody will."""
+    """What only a leader may store is not stored, since there is none at the moment; before long there will be."""
 
 
 class ForbiddenError(ConnectError):
@@ -76,6 +76,11 @@ class Pool(Protocol):
         moment, ConnectError when that fails."""
         ...
 
+    async def fence(self, name: str) -> None:
+        """Returns when no earlier task of a source can finish a transaction that its new tasks do not know of.
+        UnstoredError when nobody can see to it at the moment."""
+        ...
+
     def check_signature(self, headers: Mapping[str, str], body: bytes) -> None:
         """Return when a request for the pool's workers alone comes from one of them. ForbiddenError when it does not,
         ConfigError when it does not even claim to, NotReadyError while that cannot be told."""
@@ -108,6 +113,9 @@ class Alone:
 
     async def put_tasks(self, name: str, configs: Sequence[Mapping[str, str]]) -> None:
         await self.configs.put_tasks(name, configs)
+
+    async def fence(self, name: str) -> None:
+        """Earlier tasks were this worker's own, and have ended."""
 
     def check_signature(self, headers: Mapping[str, str], body: bytes) -> None:
         raise ForbiddenError("a standalone worker has no others that could ask it for this")

@@ -196,9 +196,14 @@ class Supervision:
                 self._environment,
                 self._pool,
                 self._note,
+                before_tasks=self._fence,
                 on_tasks_gone=self._remove_tasks_from,
             )
         return supervisor
+
+    async def _fence(self, name: str) -> None:
+        if self._inventory.type_of(name) == "source":
+            await self._pool.fence(name)
 
     def _remove_tasks_from(self, name: str, number: int) -> None:
         """Of those that ran here: while another worker stops one, its status shows that."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kconnect.errors import ConnectError
@@ -52,14 +52,17 @@ class ConnectorSupervisor:
         pool: Pool,
         report: Report,
         *,
+        before_tasks: Callable[[str], Awaitable[None]],
         on_tasks_gone: Callable[[str, int], None],
     ) -> None:
-        """`on_tasks_gone(name, n)` is called when tasks n and above no longer exist."""
+        """`before_tasks(name)` is awaited before tasks start; UnstoredError puts that off. `on_tasks_gone(name, n)` is
+        called when tasks n and above no longer exist."""
         self._name = name
         self._configs = configs
         self._environment = environment
         self._pool = pool
         self._report = report
+        self._before_tasks = before_tasks
         self._on_tasks_gone = on_tasks_gone
         self._wanted = _Wanted()
         self._woken = asyncio.Event()
@@ -74,6 +77,8 @@ class ConnectorSupervisor:
         """The connector's and the task's config that each task was started with."""
         self._asking: asyncio.Task[list[dict[str, str]]] | None = None
         self._failures = 0
+        self._put_off_since = ""
+        """What was said of it last."""
         self._retry: asyncio.TimerHandle | None = None
         self._task = asyncio.create_task(self._supervise(), name=f"supervisor of {name}")
 
@@ -168,14 +173,13 @@ class ConnectorSupervisor:
             if self._pool.runs(self._name):
                 await self._forget_tasks()
             return
-        configured = True
         if self._pool.runs(self._name):
             changed = await self._run_connector(props, target, restart=wanted.restart_connector)
             if target is TargetState.STARTED and (changed or wanted.reconfigure):
-                configured = await self._configure_tasks()
+                await self._configure_tasks()
         else:
             await self._leave_connector(target)
-        await self._run_tasks(props, target, wanted.restart_tasks, replace=configured)
+        await self._run_tasks(target, wanted.restart_tasks)
 
     def _is_here(self) -> bool:
         """Whether anything of the connector is to run here."""
@@ -216,29 +220,36 @@ class ConnectorSupervisor:
         self._running, self._running_target = props, target
         return True
 
-    async def _configure_tasks(self) -> bool:
-        """Write the task configs that the connector wants now, if they are others than the stored ones. False, and
-        the connector FAILED, when it cannot say: its tasks go on as they were."""
+    async def _configure_tasks(self) -> None:
+        """Write the task configs that the connector wants now, if they, or the connector's own, are others than those
+        that the stored ones were made with. When it cannot say, it is FAILED, and its tasks go on as they were."""
         try:
             configs = await self._task_configs()
         except ReportedError:
-            return False
+            return
         except ConnectError as e:
             self._report(self._name, State.FAILED, str(e))
-            return False
+            return
         state = self._configs.state
-        if state.inconsistent(self._name) or configs != [dict(config) for config in state.tasks(self._name)]:
+        stored = [dict(config) for config in state.tasks(self._name)]
+        applied = state.applied_config(self._name) == state.config(self._name)
+        if state.inconsistent(self._name) or configs != stored or (configs and not applied):
             await self._put_tasks(configs)
-        return True
 
     async def _put_tasks(self, configs: Sequence[Mapping[str, str]]) -> None:
         """Have them stored, soon if it cannot be at once."""
         try:
             await self._pool.put_tasks(self._name, configs)
         except UnstoredError as e:
-            _logger.info("the configs of the tasks of %s are not stored yet: %s", self._name, e)
             self._wanted.reconfigure = True
-            self._try_again(_RETRY_SECONDS)
+            self._put_off("the configs of its tasks are not stored yet", e)
+
+    def _put_off(self, what: str, why: UnstoredError) -> None:
+        told = f"{what}, and soon: {why}"
+        if told != self._put_off_since:
+            _logger.info("%s: %s", self._name, told)
+        self._put_off_since = told
+        self._try_again(_RETRY_SECONDS)
 
     async def _task_configs(self) -> list[dict[str, str]]:
         """What the connector answers; a plugin may take its time for that. _OutdatedError when the connector that was
@@ -266,33 +277,47 @@ class ConnectorSupervisor:
             or self._running_target is not state.target_state(name)
         )
 
-    async def _run_tasks(
-        self, props: Mapping[str, str], target: TargetState, restart: set[int], *, replace: bool
-    ) -> None:
-        """Start the tasks that are configured and do not run, and those of `restart` anew; with `replace` stop or
-        replace those that run with another configuration."""
-        stored = self._configs.state.tasks(self._name)
+    async def _run_tasks(self, target: TargetState, restart: set[int]) -> None:
+        """Start the tasks that are configured and do not run, and those of `restart` anew; stop or replace those that
+        run with another configuration. They run with the connector's config that they were configured with: while it
+        has another since, they are about to be configured again."""
+        state = self._configs.state
+        stored, props = state.tasks(self._name), state.applied_config(self._name) or {}
         configured = {
-            number: config for number, config in enumerate(stored) if self._pool.runs(TaskId(self._name, number))
+            number: (props, config)
+            for number, config in enumerate(stored)
+            if self._pool.runs(TaskId(self._name, number))
         }
         outdated = [
             number
             for number, started in self._running_tasks.items()
-            if number in restart or number not in configured or (replace and started != (props, configured[number]))
+            if number in restart or started != configured.get(number)
         ]
         if outdated:
             for number in outdated:
                 del self._running_tasks[number]
             await self._environment.stop_tasks([TaskId(self._name, number) for number in outdated])
         self._on_tasks_gone(self._name, len(stored))
-        for number in configured.keys() - self._running_tasks.keys():
+        missing = configured.keys() - self._running_tasks.keys()
+        if not missing or not await self._clear_the_way():
+            return
+        for number in missing:
             task = TaskId(self._name, number)
             try:
-                await self._environment.start_task(task, props, configured[number], target)
+                await self._environment.start_task(task, *configured[number], target)
             except ConnectError as e:
                 self._report(task, State.FAILED, str(e))
                 continue
-            self._running_tasks[number] = (props, configured[number])
+            self._running_tasks[number] = configured[number]
+
+    async def _clear_the_way(self) -> bool:
+        """Whether tasks may start: what earlier ones left unfinished is; soon if not now."""
+        try:
+            await self._before_tasks(self._name)
+        except UnstoredError as e:
+            self._put_off("tasks wait for earlier ones to be fenced", e)
+            return False
+        return True
 
     async def _stop_all(self) -> None:
         tasks = [TaskId(self._name, number) for number in self._running_tasks]

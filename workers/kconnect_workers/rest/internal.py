@@ -26,3 +26,9 @@ SignedBody = Annotated[bytes, Depends(_signed_body)]
 async def take_tasks(name: PathName, body: SignedBody, herder: WorkerHerder) -> Nothing:
     await herder.take_tasks(name, bodies.task_configs(body))
     return Nothing(204)
+
+
+@router.put("/fence")
+async def fence(name: PathName, body: SignedBody, herder: WorkerHerder) -> Nothing:
+    await herder.fence(name)
+    return Nothing(204)

@@ -54,6 +54,9 @@ class PrivilegedWriteError(RetriableError):
 class LeaderLog(Protocol):
     """Writes to the config topic of which a later claim fences those of earlier ones."""
 
+    @property
+    def is_claimed(self) -> bool: ...
+
     async def claim(self) -> None: ...
 
     async def append(self, entries: Sequence[Entry]) -> None:
@@ -98,6 +101,11 @@ class ConfigStore:
         log cannot be read."""
         async with asyncio.timeout(timeout_s):
             await self._log.read_to_end()
+
+    @property
+    def has_write_privileges(self) -> bool:
+        """Whether the privilege was claimed, and not lost since as far as this worker knows."""
+        return self._leader_log is None or self._leader_log.is_claimed
 
     async def claim_write_privileges(self) -> None:
         """As the group's new leader, fence the writes of earlier ones; before any other write, and again after a

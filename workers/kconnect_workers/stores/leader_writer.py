@@ -28,6 +28,10 @@ class LeaderWriter:
         self._transactional_id = transactional_id
         self._producer: Producer | None = None
 
+    @property
+    def is_claimed(self) -> bool:
+        return self._producer is not None
+
     def claim(self, timeout_s: float) -> None:
         """Fence everyone else who writes by the transactional id. ConnectError when that fails."""
         self.relinquish()

@@ -208,6 +208,10 @@ class TopicLeaderLog:
         self._writer = writer
         self._writing = asyncio.Lock()
 
+    @property
+    def is_claimed(self) -> bool:
+        return self._writer.is_claimed
+
     async def claim(self) -> None:
         """ConnectError when it is not had in time."""
         async with self._writing:

@@ -8,6 +8,8 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from weakref import WeakValueDictionary
 
+import msgspec
+
 from kconnect.errors import AlreadyExistsError, ConfigError, ConnectError, NotFoundError, RebalanceInProgressError
 from kconnect.plugin import CONNECTORS
 from kconnect_workers.config.connector_config import idle_keys, unknown_keys
@@ -256,8 +258,10 @@ class Herder(Inventory):
         name = props["name"]
         await self.expect_leader()  # the plugin may have taken long to validate
         stages.enter("writing to the config topic")
+        # As Kafka answers: what the connector makes of its new config is not awaited, and does not come in by chance.
+        tasks = self.task_ids(name)
         await self._configs.put_connector(name, props, target_state)
-        return self.connector(name)
+        return msgspec.structs.replace(self.connector(name), tasks=tasks)
 
 
 def _told(value: ConfigValueInfo) -> list[str]:

@@ -39,13 +39,11 @@ class Inventory:
 
     def connector(self, name: str) -> ConnectorInfo:
         config = self.config(name)
-        count = len(self._configs.state.tasks(name))
-        return ConnectorInfo(
-            name=name,
-            config=dict(config),
-            tasks=[ConnectorTaskId(name, number) for number in range(count)],
-            type=self._type(config),
-        )
+        return ConnectorInfo(name=name, config=dict(config), tasks=self.task_ids(name), type=self._type(config))
+
+    def task_ids(self, name: str) -> list[ConnectorTaskId]:
+        """Empty while the connector has not been asked for its tasks."""
+        return [ConnectorTaskId(name, number) for number in range(len(self._configs.state.tasks(name)))]
 
     def tasks(self, name: str) -> list[TaskInfo]:
         self.config(name)

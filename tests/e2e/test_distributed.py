@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from kconnect_workers.config.properties_file import read_properties_file
 from services.pool import RunningPool, call, running_pool
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+CONFIGS = Path(__file__).parents[2] / "configs" / "distributed"
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +66,26 @@ class Pipes:
     def _arrived(self, name: str) -> set[str]:
         file = self.folder / f"{name}.out"
         return set(file.read_text().splitlines()) if file.exists() else set()
+
+
+def test_the_ready_configs_make_a_pool(tmp_path: Path) -> None:
+    connectors = {file.stem: json.loads(file.read_text()) for file in CONFIGS.glob("*.json")}
+    connectors["lines-source"]["config"]["file"] = str(tmp_path / "lines.txt")
+    connectors["lines-sink"]["config"]["file"] = str(tmp_path / "copied.txt")
+    (tmp_path / "lines.txt").write_text("hello\n")
+    with running_pool(tmp_path) as pool:
+        own = {"bootstrap.servers": pool.bootstrap, "listeners": "http://127.0.0.1:0"}
+        started = {}
+        for file in sorted(CONFIGS.glob("*.properties")):
+            given = read_properties_file(file)
+            assert own.keys() <= given.keys()
+            settings = {**given, **own, "worker.dir": str(tmp_path / file.stem / "own")}
+            started[file.stem] = pool.start_with(file.stem, settings)
+        worker, _ = pool.join(started)
+        for connector in connectors.values():
+            assert call(worker, "POST", "/connectors", connector)[0] == 201
+        pool.wait_until(lambda: (tmp_path / "copied.txt").exists(), "a file that the sink writes")
+        pool.wait_until(lambda: (tmp_path / "copied.txt").read_text() == "hello\n", "what the source has read")
 
 
 def test_work_moves_to_a_worker_that_joins_and_back_when_it_is_killed(pool: RunningPool, tmp_path: Path) -> None:

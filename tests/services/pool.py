@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 import urllib.error
@@ -31,17 +30,18 @@ class RunningPool:
     props: Mapping[str, str]
     workers: dict[str, RunningWorker] = field(default_factory=dict)
 
-    def add(self, *names: str, props: Mapping[str, str] | None = None) -> list[RunningWorker]:
+    def add(self, *names: str) -> list[RunningWorker]:
         """Start workers, all at once; returns when each has its place in the pool."""
-        processes = {name: self.start(name, props) for name in names}
-        for name, process in processes.items():
-            self.workers[name] = started_worker(process)
-        return [self.workers[name] for name in names]
+        return self.join({name: self.start(name) for name in names})
+
+    def join(self, started: Mapping[str, ServiceProcess]) -> list[RunningWorker]:
+        """Returns when the workers that were started, by name, have their places in the pool: these."""
+        joined = {name: started_worker(process) for name, process in started.items()}
+        self.workers |= joined
+        return list(joined.values())
 
     def start(self, name: str, props: Mapping[str, str] | None = None) -> ServiceProcess:
         """A worker's process, which may not be ready yet, or may never be."""
-        folder = self.folder / name
-        folder.mkdir(parents=True, exist_ok=True)
         settings = {
             "bootstrap.servers": self.bootstrap,
             "group.id": _GROUP,
@@ -52,10 +52,16 @@ class RunningPool:
             "key.converter": "org.apache.kafka.connect.storage.StringConverter",
             "value.converter": "org.apache.kafka.connect.storage.StringConverter",
             "offset.flush.interval.ms": "500",
-            "worker.dir": str(folder / "own"),
+            "worker.dir": str(self.folder / name / "own"),
             **self.props,
             **(props or {}),
         }
+        return self.start_with(name, settings)
+
+    def start_with(self, name: str, settings: Mapping[str, str]) -> ServiceProcess:
+        """As `start`, with nothing but these settings."""
+        folder = self.folder / name
+        folder.mkdir(parents=True, exist_ok=True)
         config = write_properties(folder / "worker.properties", settings)
         return ServiceProcess(name, [sys.executable, "-c", _RUN, "worker", config], log=folder / "worker.out")
 
@@ -126,7 +132,15 @@ def call(
 def running_pool(folder: Path, props: Mapping[str, str] | None = None) -> Iterator[RunningPool]:
     """A broker, and workers as they are added, until the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "kconnect.log", "--listeners", "PLAINTEXT://127.0.0.1:0", "--data", folder / "log"]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "kconnect.log",
+        "--listeners",
+        "PLAINTEXT://127.0.0.1:0",
+        "--data",
+        folder / "log",
+    ]
     with ExitStack() as stack:
         broker = stack.enter_context(ServiceProcess("broker", command, log=folder / "broker.out"))
         broker.wait_until(lambda: "ready: " in broker.output())
@@ -135,8 +149,7 @@ def running_pool(folder: Path, props: Mapping[str, str] | None = None) -> Iterat
             yield pool
         finally:
             for worker in pool.workers.values():
-                with contextlib.suppress(ProcessLookupError):
-                    worker.process.kill()
+                worker.process.kill()
 
 
 def _last_rebalance(output: str) -> str:

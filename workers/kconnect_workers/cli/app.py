@@ -18,7 +18,18 @@ from kconnect.errors import (
     NotFoundError,
     RebalanceInProgressError,
 )
-from kconnect_workers.cli import broker, connectors, consume, plugins, produce, standalone, states, topics, worker
+from kconnect_workers.cli import (
+    broker,
+    connectors,
+    consume,
+    plugins,
+    produce,
+    registry,
+    standalone,
+    states,
+    topics,
+    worker,
+)
 from kconnect_workers.cli.bootstrap import CommandConfigOption, command_config
 from kconnect_workers.cli.rest_client import UnreachableError
 
@@ -58,7 +69,7 @@ def _options(
     command_config.set(config)
 
 
-for commands in (standalone, worker, broker, states, connectors, plugins, topics, consume, produce):
+for commands in (standalone, worker, broker, registry, states, connectors, plugins, topics, consume, produce):
     commands.register(app)
 
 

@@ -16,6 +16,7 @@ import pytest
 from kconnect.testing.broker import EmbeddedLog
 from kconnect_workers.stores.java_map import read_map
 from services.processes import poll_until
+from services.stage import Kafka
 from services.worker import RunningWorker, running_worker, worker_process
 
 pytestmark = pytest.mark.e2e
@@ -80,6 +81,26 @@ def test_a_graceful_stop_loses_and_repeats_nothing(tmp_path: Path) -> None:
             *_, moved, last = worker.process.output().splitlines()
             assert (moved, last) == ("source-0: 1,000 records in, 1,000 out", "stopped")
     assert sorted(arrived(tmp_path)) == sorted(lines(range(3000)))
+
+
+def test_with_exactly_once_support_a_worker_that_is_killed_writes_every_line_once(tmp_path: Path) -> None:
+    settings = {"exactly.once.source.support": "enabled"}
+    given = source(tmp_path)
+    given["config"]["batch.size"] = "500"
+    write(tmp_path, range(30_000))
+    with running_worker(tmp_path, settings, [given, sink(tmp_path)]) as worker:
+        assert poll_until(lambda: len(arrived(tmp_path)) > 100, timeout=SECONDS)
+        os.kill(worker.process.pid, signal.SIGKILL)
+    write(tmp_path, range(30_000, 30_100))
+    with running_worker(tmp_path, settings, [given, sink(tmp_path)]) as worker:
+        assert poll_until(lambda: set(arrived(tmp_path)) == lines(range(30_100)), timeout=SECONDS)
+        assert worker.process.stop() == 0
+    with EmbeddedLog(tmp_path / "log") as log:
+        kafka = Kafka(log.bootstrap_servers)
+        written = [(message.value() or b"").decode() for message in kafka.committed_messages("lines")]
+        configs = {message.key(): message.value() for message in kafka.committed_messages("connect-configs")}
+    assert written == [f"line {number}" for number in range(30_100)]
+    assert configs[b"tasks-fencing-source"] == b'{"task-count":1}'
 
 
 def test_connectors_made_over_rest_and_their_states_start_again_with_the_worker(tmp_path: Path) -> None:

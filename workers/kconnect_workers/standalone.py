@@ -89,9 +89,11 @@ class StandaloneWorker(Worker):
         )
 
     def open_pool(self, stores: Stores) -> Pool:
+        from kconnect_workers.herder.fencing import Fencing
         from kconnect_workers.herder.pool import Alone
 
-        return Alone(self.endpoint.worker_id, stores.configs)
+        fencing = Fencing(stores.configs, self.client_props("admin"), self.props)
+        return Alone(self.endpoint.worker_id, stores.configs, fencing if exactly_once.is_enabled(self.props) else None)
 
     def open_environment(self, stores: Stores) -> Environment:
         from kconnect_workers.runtime.environment import Environment

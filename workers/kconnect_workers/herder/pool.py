@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from kconnect.errors import ConnectError, RetriableError
 from kconnect_workers.states import TaskId
 from kconnect_workers.stores.config_store import ConfigStore
+
+if TYPE_CHECKING:
+    from kconnect_workers.herder.fencing import Fencing
 
 
 class ElsewhereError(ConnectError):
@@ -89,10 +92,11 @@ class Pool(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """A standalone worker: everything is its own."""
+    """A standalone worker: everything is its own. `fencing` is given where sources are exactly-once."""
 
     worker_id: str
     configs: ConfigStore
+    fencing: Fencing | None = None
     generation: int = 0
     leads: bool = True
 
@@ -115,7 +119,10 @@ class Alone:
         await self.configs.put_tasks(name, configs)
 
     async def fence(self, name: str) -> None:
-        """Earlier tasks were this worker's own, and have ended."""
+        """Earlier tasks were this worker's own, and have ended; a transaction that one has left open, and that no task
+        of its number is there to end, would keep readers waiting."""
+        if self.fencing is not None:
+            await self.fencing.fence(name)
 
     def check_signature(self, headers: Mapping[str, str], body: bytes) -> None:
         raise ForbiddenError("a standalone worker has no others that could ask it for this")

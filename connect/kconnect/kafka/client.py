@@ -120,7 +120,7 @@ class Client:
         """The members of a group, each with its client id; none of a group that does not exist."""
         request = requests.DescribeGroups(groups=[group_id])
         answer = self._ask(self._coordinator(group_id), request, responses.DescribeGroups)
-        members = {}
+        members: dict[str, str] = {}
         for group in answer.groups:
             if group.error_code != ErrorCode.GROUP_ID_NOT_FOUND:
                 _expect_success(group.error_code, f"describing group {group_id!r}", group.error_message)

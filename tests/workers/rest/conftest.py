@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from services.pool import running_pool
 from services.worker import RunningWorker, running_worker
 
 counts_key = pytest.StashKey[Counter[str]]()
@@ -17,8 +18,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[counts_key] = Counter()
 
 
+@pytest.fixture(scope="module", params=["standalone", "distributed"])
+def mode(request: pytest.FixtureRequest) -> str:
+    """Of the worker that the exchanges are replayed on; they were recorded on a distributed one."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def recorded_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def recorded_data(mode: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the recording had under /data: a source of ten lines."""
     folder = tmp_path_factory.mktemp("data")
     (folder / "src-1795357587.txt").write_text("".join(f"line {number}\n" for number in range(10)))
@@ -26,7 +33,7 @@ def recorded_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def replay_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningWorker]:
+def replay_worker(mode: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningWorker]:
     json_converter = "org.apache.kafka.connect.json.JsonConverter"
     props = {
         "key.converter": json_converter,
@@ -34,8 +41,13 @@ def replay_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningW
         "errors.restart.enable": "false",
         "rest.show.passwords": "true",
     }
-    with running_worker(tmp_path_factory.mktemp("worker"), props) as worker:
-        yield worker
+    folder = tmp_path_factory.mktemp("worker")
+    if mode == "standalone":
+        with running_worker(folder, props) as worker:
+            yield worker
+    else:
+        with running_pool(folder, {**props, "exactly.once.source.support": "disabled"}) as pool:
+            yield pool.add("worker")[0]
 
 
 @pytest.fixture

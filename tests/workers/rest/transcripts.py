@@ -50,6 +50,8 @@ class LeftOut:
 
     about: re.Pattern[str]
     reason: str
+    mode: str | None = None
+    """The mode of worker that they are not replayed on, if it is one alone."""
 
     def applies(self, exchange: Exchange) -> bool:
         return self.about.search(f"{exchange.name} {exchange.path} {exchange.body or ''}") is not None
@@ -82,15 +84,18 @@ class Difference:
 class Rules:
     def __init__(self) -> None:
         rules = tomllib.loads((HERE / "differences.toml").read_text(encoding="utf-8"))
-        self.left_out = [LeftOut(re.compile(rule["about"]), rule["reason"]) for rule in rules["left_out"]]
+        self.left_out = [
+            LeftOut(re.compile(rule["about"]), rule["reason"], rule.get("mode")) for rule in rules["left_out"]
+        ]
         self.differences = [
             Difference(**{**rule, "exchanges": tuple(rule["exchanges"])}) for rule in rules["difference"]
         ]
         self._ignored_keys = frozenset(key for rule in rules["ignored"] for key in rule.get("keys", ()))
         self._ignored_names = [re.compile(name) for rule in rules["ignored"] for name in rule.get("names", ())]
 
-    def reason_to_leave_out(self, exchange: Exchange) -> str | None:
-        return next((rule.reason for rule in self.left_out if rule.applies(exchange)), None)
+    def reason_to_leave_out(self, exchange: Exchange, mode: str) -> str | None:
+        rules = [rule for rule in self.left_out if rule.mode in (None, mode)]
+        return next((rule.reason for rule in rules if rule.applies(exchange)), None)
 
     def difference(self, exchange: Exchange) -> Difference | None:
         return next((rule for rule in self.differences if exchange.name in rule.exchanges), None)

@@ -79,6 +79,7 @@ class Herder(Inventory):
     async def expect_leader(self) -> None:
         """As Pool.expect_leader, and StoppingError once `stop` was called."""
         self._check_going()
+        stages.enter("looking for the leader of the pool")
         await self._pool.expect_leader()
 
     async def validate(self, props: Mapping[str, str]) -> ConfigInfos:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from confluent_kafka import Consumer, Producer
@@ -10,6 +9,7 @@ from confluent_kafka.admin import AdminClient
 
 from kconnect import kafka
 from kconnect_workers.config.worker_config import WorkerConfig
+from kconnect_workers.hosts.client_logs import client_log
 from kconnect_workers.hosts.host import Host
 from kconnect_workers.hosts.messages import RunConnector, RunTask
 from kconnect_workers.stores.entry_log import Apply, Entry
@@ -20,8 +20,6 @@ from kconnect_workers.tasks.offset_topic import OffsetTopic
 
 _DEFAULT_TOPIC = "connect-offsets"
 _READER_GROUP = "connect-offsets-reader"
-
-_clients_log = logging.getLogger("kconnect.kafka")
 
 
 def offset_storage(
@@ -55,16 +53,17 @@ def offset_topic(
     prepare: Callable[[AdminClient], None] | None = None,
 ) -> OffsetTopic:
     """The offsets topic, by clients of the worker's settings."""
+    said = client_log(worker.client_props("admin"))
 
     def make_producer() -> Producer:
-        return producer or kafka.producer(worker.client_props("producer"), logger=_clients_log)
+        return producer or kafka.producer(worker.client_props("producer"), **said.callbacks)
 
     def make_consumer() -> Consumer:
         props = {**worker.client_props("consumer"), "group.id": _READER_GROUP, **READING}
-        return kafka.consumer(props, logger=_clients_log)
+        return kafka.consumer(props, **said.callbacks)
 
     def make_admin() -> AdminClient:
-        return kafka.admin(worker.client_props("admin"), logger=_clients_log)
+        return kafka.admin(worker.client_props("admin"), **said.callbacks)
 
     return OffsetTopic(
         topic, make_producer=make_producer, make_consumer=make_consumer, make_admin=make_admin, prepare=prepare

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
-from confluent_kafka import Consumer, KafkaError, Producer
+from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -21,8 +21,10 @@ from kconnect.source import SourceConnector, SourceTask
 from kconnect_workers.config import exactly_once
 from kconnect_workers.config.connector_config import ConnectorConfig, SinkConnectorConfig, SourceConnectorConfig
 from kconnect_workers.config.exactly_once import TransactionBoundary
+from kconnect_workers.config.source_errors import SourceErrorsConfig
 from kconnect_workers.config.topic_creation import topic_creation_rules
 from kconnect_workers.config.worker_config import WorkerConfig
+from kconnect_workers.hosts.client_logs import client_log
 from kconnect_workers.hosts.host import Host
 from kconnect_workers.hosts.messages import RunTask
 from kconnect_workers.hosts.offset_logs import offset_storage, offsets_topic
@@ -44,6 +46,7 @@ from kconnect_workers.tasks.record_decoder import RecordDecoder
 from kconnect_workers.tasks.record_sender import RecordSender
 from kconnect_workers.tasks.sink_consumer import SinkConsumer
 from kconnect_workers.tasks.sink_task import WorkerSinkTask
+from kconnect_workers.tasks.source_dead_letters import SourceDeadLetters
 from kconnect_workers.tasks.source_task import WorkerSourceTask
 from kconnect_workers.tasks.subscription import ListedTopics, MatchingTopics
 from kconnect_workers.tasks.task_control import TaskControl
@@ -54,7 +57,6 @@ from kconnect_workers.tasks.transactions import Transactions
 from kconnect_workers.tasks.used_topics import UsedTopics
 
 log = logging.getLogger(__name__)
-clients_log = logging.getLogger("kconnect.kafka")
 
 # Bounds of what librdkafka may hold, which are generous by default: a task holds little of its own. A consumer whose
 # queue is full looks again after a second by default: a quick task would wait for most of it.
@@ -95,6 +97,11 @@ class TaskAssembly:
         self.connector_props = self._loader.resolved(run.connector_props)
         self.task_props = self._loader.resolved(run.task_props)
         self.connector_class = self._loader.connector_class(self.connector_props.get("connector.class", ""))
+        source = issubclass(self.connector_class, SourceConnector)
+        kind: Literal["producer", "consumer"] = "producer" if source else "consumer"
+        self._client_log = client_log(
+            {**self.worker.client_props(kind), **self._overrides(kind)}, lambda text: host.remark("brokers", text)
+        )
 
     def task(self) -> WorkerTask:
         """The task, ready to run."""
@@ -125,6 +132,7 @@ class TaskAssembly:
             on_record=outcomes.add if outcomes else task.commit_record if wants_records else None,
             before_topic=self._before_topic(),
             on_topic=self._on_topic,
+            dead_letters=self._source_dead_letters(converters),
             transactional=self._exactly_once,
         )
         teller = CommitTeller(self.id, task)
@@ -250,7 +258,7 @@ class TaskAssembly:
         reports_errors = reports is not None or config.errors_log_enable
         if props["client.id"] == self._consumer_id:  # and nobody else's
             evict_predecessor(props)
-        consumer = kafka.consumer(props, logger=clients_log, error_cb=_log_client_error)
+        consumer = kafka.consumer(props, **self._client_log.callbacks)
         return WorkerSinkTask(
             self.id,
             task,
@@ -318,10 +326,25 @@ class TaskAssembly:
         headers = config.errors_deadletterqueue_context_headers_enable
         return DeadLetterQueue(topic, producer, self.id, headers=headers, stopping=self._control.stopping)
 
+    def _source_dead_letters(self, converters: _Converters) -> SourceDeadLetters | None:
+        config = SourceErrorsConfig.parse(self.connector_props)
+        topic = config.errors_deadletterqueue_topic_name.strip()
+        if not topic:
+            return None
+        ensure_topic(self._admin(), NewTopic(topic, 1, config.errors_deadletterqueue_topic_replication_factor))
+        return SourceDeadLetters(
+            topic,
+            self.id,
+            key_converter=converters.key,
+            value_converter=converters.value,
+            header_converter=converters.header,
+            context=config.errors_deadletterqueue_context_headers_enable,
+        )
+
     def _raw_messages(self, consumer_props: Mapping[str, str]) -> RawMessages:
         """By a consumer that reads as the task's does, and joins no group."""
         props = {**consumer_props, "client.id": f"connector-reader-{self.id}", "enable.partition.eof": "true"}
-        raw = RawMessages(lambda: kafka.consumer(props, logger=clients_log, error_cb=_log_client_error))
+        raw = RawMessages(lambda: kafka.consumer(props, **self._client_log.callbacks))
         self._closing.callback(raw.close)
         return raw
 
@@ -341,11 +364,13 @@ class TaskAssembly:
         return {k.removeprefix(prefix): v for k, v in self.connector_props.items() if k.startswith(prefix)}
 
     def _admin(self) -> AdminClient:
-        return kafka.admin({**self.worker.client_props("admin"), **self._overrides("admin")}, logger=clients_log)
+        return kafka.admin(
+            {**self.worker.client_props("admin"), **self._overrides("admin")}, **self._client_log.callbacks
+        )
 
     def _producer(self, client_id: str, overrides: Mapping[str, str]) -> Producer:
         props = {**_PRODUCER_DEFAULTS, "client.id": client_id, **self.worker.client_props("producer"), **overrides}
-        return kafka.producer(props, logger=clients_log, error_cb=_log_client_error)
+        return kafka.producer(props, **self._client_log.callbacks)
 
     @property
     def _consumer_id(self) -> str:
@@ -364,7 +389,3 @@ class TaskAssembly:
         transactions)."""
         shared = producer if self._exactly_once or not self._overrides("producer") else None
         return offset_storage(self._host, self._run, self.worker, self.connector_props, shared)
-
-
-def _log_client_error(error: KafkaError) -> None:
-    clients_log.warning("%s", error.str())

@@ -15,7 +15,7 @@ A, B = {"table": "a"}, {"table": "b"}
 
 
 def tracker(tolerated: bool = False) -> DeliveryTracker:
-    return DeliveryTracker(lambda _error, _message: tolerated)
+    return DeliveryTracker(lambda _error, _message, _settle: tolerated)
 
 
 def sent(tracker: DeliveryTracker, partition: dict[str, str], count: int, offset: int) -> Any:

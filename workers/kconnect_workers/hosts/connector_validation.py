@@ -30,6 +30,7 @@ from kconnect_workers.config.connector_config import (
 )
 from kconnect_workers.config.plugin_keys import CONVERTERS, FrameworkKeys, plugin_def, versioned
 from kconnect_workers.config.restart_config import RestartConfig
+from kconnect_workers.config.source_errors import SourceErrorsConfig
 from kconnect_workers.config.topic_creation import topic_creation_rules
 from kconnect_workers.hosts.config_infos import config_infos, key_info
 from kconnect_workers.hosts.messages import ConfigInfos, ConfigKeyInfo
@@ -124,8 +125,9 @@ class _Validation:
             for name, error in sink_topic_errors(self.props).items():
                 self._refuse(name, error)
         self._ask(info, connector)
-        own = ConfigDef(key for name, key in RestartConfig.config_def.keys.items() if name in self.props)
-        self._take(own, own.validate(self.props))
+        for keys in (RestartConfig, *((SourceErrorsConfig,) if isinstance(connector, SourceConnector) else ())):
+            own = ConfigDef(key for name, key in keys.config_def.keys.items() if name in self.props)
+            self._take(own, own.validate(self.props))
         self._check_overrides()
         for owner in CONVERTERS:
             self._check_converter(owner)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -100,21 +100,29 @@ class DeadLetterQueue:
     def close(self) -> None:
         self._producer.flush(_STORE_TIMEOUT_S)
 
-    def _context(self, failure: Failure, message: ConsumedMessage) -> list[tuple[str, str | bytes | None]]:
-        error = failure.error
-        values = {
+    def _context(self, failure: Failure, message: ConsumedMessage) -> Sequence[tuple[str, str | bytes | None]]:
+        place = {
             "topic": message.topic(),
             "partition": str(message.partition()),
             "offset": str(message.offset()),
-            "connector.name": self._task.connector,
-            "task.id": str(self._task.task),
-            "stage": failure.stage.value,
-            "class.name": failure.executing_class,
-            "exception.class.name": f"{type(error).__module__}.{type(error).__qualname__}",
-            "exception.message": process_redactor.redact(str(error)),
-            "exception.stacktrace": process_redactor.redact("".join(traceback.format_exception(error))),
         }
-        return [
-            (_PREFIX + name, None if value is None else value.encode(errors="backslashreplace"))
-            for name, value in values.items()
-        ]
+        return context_headers(self._task, failure, place)
+
+
+def context_headers(task: TaskId, failure: Failure, place: Mapping[str, str | None]) -> list[tuple[str, bytes | None]]:
+    """What went wrong, in the headers of KIP-298; `place` is where the record was."""
+    error = failure.error
+    values = {
+        **place,
+        "connector.name": task.connector,
+        "task.id": str(task.task),
+        "stage": failure.stage.value,
+        "class.name": failure.executing_class,
+        "exception.class.name": f"{type(error).__module__}.{type(error).__qualname__}",
+        "exception.message": process_redactor.redact(str(error)),
+        "exception.stacktrace": process_redactor.redact("".join(traceback.format_exception(error))),
+    }
+    return [
+        (_PREFIX + name, None if value is None else value.encode(errors="backslashreplace"))
+        for name, value in values.items()
+    ]

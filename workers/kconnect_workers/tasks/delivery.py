@@ -19,8 +19,9 @@ from kconnect_workers.stores.source_offsets import partition_key
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message
 
-OnFailure = Callable[["KafkaError", "Message"], bool]
-"""Told of a record that the log refused; whether that is tolerated."""
+OnFailure = Callable[["KafkaError", "Message", Callable[[], None]], bool]
+"""Told of a record that the log refused, and of what to call when that is settled later: whether it is settled now,
+since it is tolerated."""
 
 
 class Delivery:
@@ -49,10 +50,14 @@ class Delivery:
         self.sealed = True
 
     def on_delivery(self, error: KafkaError | None, message: Message) -> None:
-        """The producer's callback, shared by all records. A record whose failure is not tolerated (`on_failure` says
-        False) stays unacknowledged for ever."""
-        if error is not None and not self._on_failure(error, message):
+        """The producer's callback, shared by all records. A record whose failure is not settled (`on_failure` says
+        False) stays unacknowledged until it is, which may be never."""
+        if error is not None and not self._on_failure(error, message, self.settle):
             return
+        self.pending -= 1
+
+    def settle(self) -> None:
+        """One record more is done with."""
         self.pending -= 1
 
     def for_record(
@@ -61,11 +66,16 @@ class Delivery:
         """A callback of one record, for tasks that want to hear of each: dearer than `on_delivery`. `on_record` is told
         of what is settled: acknowledged, or tolerated (None)."""
 
-        def on_delivery(error: KafkaError | None, message: Message) -> None:
-            if error is not None and not self._on_failure(error, message):
-                return
+        def settle() -> None:
             self.pending -= 1
-            on_record(record, None if error is not None else message)
+            on_record(record, None)
+
+        def on_delivery(error: KafkaError | None, message: Message) -> None:
+            if error is None:
+                self.pending -= 1
+                on_record(record, message)
+            elif self._on_failure(error, message, settle):
+                settle()
 
         return on_delivery
 

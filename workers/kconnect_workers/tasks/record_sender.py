@@ -17,6 +17,7 @@ from kconnect_workers.stores.source_offsets import partition_key
 from kconnect_workers.tasks.delivery import Delivery, DeliveryTracker
 from kconnect_workers.tasks.error_handling import ErrorHandler, Failure, Stage
 from kconnect_workers.tasks.plugin_call import name_of
+from kconnect_workers.tasks.source_dead_letters import DeadLetter, Progress, SourceDeadLetters
 
 T = TypeVar("T")
 
@@ -69,7 +70,8 @@ class RecordSender:
 
     `on_record` is told of each record that was acknowledged or dropped, where the task wants to know. Records that
     fail go to `errors`, which raises to end the task; what came before them is on its way then, and their offsets
-    will become eligible.
+    will become eligible. Of those that are tolerated `dead_letters`, if given, makes what is sent instead, by the same
+    producer: no offset passes a dead letter that is not acknowledged, and one that is refused ends the task.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class RecordSender:
         on_record: OnRecord | None = None,
         before_topic: Callable[[str], None] | None = None,
         on_topic: Callable[[str], None] | None = None,
+        dead_letters: SourceDeadLetters | None = None,
         transactional: bool = False,
     ) -> None:
         """`before_topic` is called before the first record for a topic is sent, and may be called again; `on_topic` for
@@ -100,7 +103,11 @@ class RecordSender:
         self._on_record = on_record
         self._before_topic = before_topic
         self._on_topic = on_topic
+        self._dead_letters = dead_letters
         self._transactional = transactional
+        self._letters: dict[int, DeadLetter] = {}
+        self._late_letters: list[tuple[DeadLetter, Callable[[], None]]] = []
+        self.letters_stored = 0
         self._serializers: dict[tuple[str, Schema | None, Schema | None], tuple[Serializer, Serializer]] = {}
         self._undeliverable: ConnectError | None = None
         self.tracker = DeliveryTracker(self._undelivered)
@@ -119,6 +126,7 @@ class RecordSender:
         try:
             self._send_all(originals, records, deliveries)
         finally:
+            self._letters.clear()
             unstorable = _seal_all(deliveries.values())
         failed = failed or unstorable
         if failed is not None:
@@ -130,6 +138,10 @@ class RecordSender:
         self._producer.poll(timeout_s)
         if self._undeliverable is not None:
             raise self._undeliverable
+        if self._late_letters:
+            letters, self._late_letters = self._late_letters, []
+            for letter, settle in letters:
+                self._send_letter(letter, settle)
 
     def flush(self, timeout_s: float) -> None:
         """Wait up to `timeout_s` seconds for what was sent to be acknowledged."""
@@ -184,7 +196,7 @@ class RecordSender:
         try:
             return self._retrying(lambda: chain.apply(original))
         except Exception as e:
-            self._failed(Stage.TRANSFORMATION, chain.failing or type(chain), e, original)
+            self._failed(Stage.TRANSFORMATION, chain.failing or type(chain), e, original, Progress(record=original))
             return None
 
     def _send_all(
@@ -207,7 +219,7 @@ class RecordSender:
                 delivery = self._delivery(source_partition, deliveries)
                 on_delivery = delivery.on_delivery
             if record is None:
-                self._pass_over(original)
+                self._set_aside(original, delivery)
                 delivery.offset = original.source_offset
                 continue
             if record.topic != topic or record.key_schema is not key_schema or record.value_schema is not value_schema:
@@ -227,7 +239,7 @@ class RecordSender:
                 if self._send_slowly(original, record, on_delivery):
                     delivery.pending += 1
                 else:
-                    self._pass_over(original)
+                    self._set_aside(original, delivery)
             delivery.offset = original.source_offset
 
     def _delivery(self, partition: SourcePartition | None, deliveries: dict[bytes, Delivery]) -> Delivery:
@@ -289,27 +301,30 @@ class RecordSender:
     def _send_slowly(self, original: SourceRecord, record: SourceRecord, on_delivery: OnDelivery) -> bool:
         """Stage by stage, with retries. Whether the record was sent: not when its failure is tolerated."""
         topic = record.topic
+        got = Progress(record=record)
         stage = Stage.HEADER_CONVERTER
         plugin: type = type(self._header_converter)
         try:
-            headers = self._retrying(lambda: self._raw_headers(record))
+            headers = got.headers = self._retrying(lambda: self._raw_headers(record))
             stage, plugin = Stage.KEY_CONVERTER, type(self._key_converter)
-            key = self._retrying(
+            got.key = self._retrying(
                 lambda: self._key_converter.from_connect_data(topic, record.key_schema, record.key, headers)
             )
+            got.has_key = True
             stage, plugin = Stage.VALUE_CONVERTER, type(self._value_converter)
-            value = self._retrying(
+            got.value = self._retrying(
                 lambda: self._value_converter.from_connect_data(topic, record.value_schema, record.value, headers)
             )
+            got.has_value = True
             stage, plugin = Stage.KAFKA_PRODUCE, type(self._producer)
-            self._produce_when_there_is_room(record, key, value, headers, on_delivery)
+            self._produce_when_there_is_room(record, got.key, got.value, headers, on_delivery)
         except (StoppedError, ConnectError) as e:
             if isinstance(e, StoppedError) or e is self._undeliverable:
                 raise
-            self._failed(stage, plugin, e, original)
+            self._failed(stage, plugin, e, original, got)
             return False
         except Exception as e:
-            self._failed(stage, plugin, e, original)
+            self._failed(stage, plugin, e, original, got)
             return False
         return True
 
@@ -343,7 +358,50 @@ class RecordSender:
         if self._on_record is not None:
             self._on_record(original, None)
 
-    def _failed(self, stage: Stage, plugin: type, error: Exception, original: SourceRecord) -> None:
+    def _set_aside(self, original: SourceRecord, delivery: Delivery) -> None:
+        """The record is passed over, or a dead letter sent for it."""
+        letter = self._letters.pop(id(original), None) if self._letters else None
+        if letter is None:
+            self._pass_over(original)
+            return
+
+        def settle() -> None:
+            delivery.settle()
+            if self._on_record is not None:
+                self._on_record(original, None)
+
+        self._unsent += 1
+        delivery.pending += 1
+        self._send_letter(letter, settle)
+
+    def _send_letter(self, letter: DeadLetter, settle: Callable[[], None]) -> None:
+        """`settle` is called when it is stored. StoppedError when the task is to stop before there is room."""
+
+        def on_delivery(error: KafkaError | None, message: Message) -> None:
+            if error is None:
+                self.letters_stored += 1
+            elif error.code() not in _PURGED:
+                self._undeliverable = self._undeliverable or ConnectError(
+                    f"a dead letter was refused by {letter.topic}: {error.str()}"
+                )
+                return
+            settle()
+
+        while True:
+            try:
+                self._producer.produce(
+                    letter.topic, letter.value, letter.key, headers=[*letter.headers], on_delivery=on_delivery
+                )
+            except BufferError:
+                if self._stopping.is_set():
+                    raise StoppedError from None
+                self._producer.poll(_ROOM_S)
+            except KafkaException as e:
+                raise ConnectError(f"a dead letter cannot be sent to {letter.topic}: {e.args[0].str()}") from e
+            else:
+                return
+
+    def _failed(self, stage: Stage, plugin: type, error: Exception, original: SourceRecord, got: Progress) -> None:
         """Tolerate, or raise what ends the task."""
         failure = Failure(
             stage=stage,
@@ -355,6 +413,8 @@ class RecordSender:
         )
         self._settle(failure, error.args[0] if isinstance(error, KafkaException) else None)
         self._tolerated_unsent += 1
+        if self._dead_letters is not None:
+            self._letters[id(original)] = self._dead_letters.letter(failure, original, got)
 
     def _settle(self, failure: Failure, error: KafkaError | None) -> None:
         """Tolerate, or raise what ends the task: always, when it is not the record's fault."""
@@ -362,9 +422,10 @@ class RecordSender:
             raise self._errors.fatal(failure) from failure.error
         self._errors.failed(failure)
 
-    def _undelivered(self, error: KafkaError, message: Message) -> bool:
-        """Called back by the producer: a record was refused by the log. What is not tolerated is kept for `serve`. With
-        an aborted transaction go those that were still to be sent."""
+    def _undelivered(self, error: KafkaError, message: Message, settle: Callable[[], None]) -> bool:
+        """Called back by the producer: a record was refused by the log. What is not tolerated is kept for `serve`, and
+        so is a dead letter, which a callback may not wait to send. With an aborted transaction go those that were still
+        to be sent."""
         if error.code() in _PURGED:
             return True
         failure = Failure(
@@ -380,7 +441,12 @@ class RecordSender:
         except ConnectError as e:
             self._undeliverable = self._undeliverable or e
             return False
-        return True
+        if self._dead_letters is None:
+            return True
+        headers: list[tuple[str, bytes | None]] = list(message.headers() or ())  # type: ignore[arg-type]
+        letter = self._dead_letters.refused(failure, str(message.topic()), message.key(), message.value(), headers)
+        self._late_letters.append((letter, settle))
+        return False
 
 
 def _seal_all(deliveries: Iterable[Delivery]) -> DataError | None:

@@ -24,16 +24,25 @@ C = TypeVar("C", bound=Config)
 
 
 class TransactionContext(Protocol):
-    """Lets a task define its own transaction boundaries (KIP-618, `transaction.boundary=connector`)."""
+    """Lets a task define its own transaction boundaries (KIP-618, `transaction.boundary=connector`). Callable from any
+    thread. ConnectError when both are asked for at one place."""
 
-    def commit_transaction(self, record: SourceRecord | None = None) -> None: ...
-    def abort_transaction(self, record: SourceRecord | None = None) -> None: ...
+    def commit_transaction(self, record: SourceRecord | None = None) -> None:
+        """End the transaction behind `record`, one of those that the poll under way returns (not of a `RowBatch`);
+        without one, behind all that it returns."""
+        ...
+
+    def abort_transaction(self, record: SourceRecord | None = None) -> None:
+        """As `commit_transaction`, and drop what is in the transaction. Its offsets are stored all the same: the source
+        goes on behind it."""
+        ...
 
 
 class SourceTaskContext(Protocol):
     configs: dict[str, str]
     offset_storage_reader: OffsetStorageReader
     transaction_context: TransactionContext | None
+    """None unless the worker is exactly-once and the connector is configured to end its transactions itself."""
 
     def request_commit(self) -> None:
         """Store offsets soon, without waiting for `offset.flush.interval.ms`. For the task's own thread."""
@@ -61,11 +70,12 @@ class SourceTask(Configured, Generic[C]):
         them, and no more (by XACK, a slot's position, the answer to a webhook)."""
 
     def commit(self) -> None:
-        """Offsets were stored, or there were none to store: called every `offset.flush.interval.ms`, after
-        `commit_offsets`."""
+        """Offsets were stored, or there were none to store: called every `offset.flush.interval.ms`, or after each
+        transaction of an exactly-once worker, after `commit_offsets`."""
 
     def commit_record(self, record: SourceRecord, metadata: Message | None) -> None:
-        """`record`, as `poll` returned it, is acknowledged (`metadata` tells where) or filtered out (None)."""
+        """`record`, as `poll` returned it, is acknowledged (`metadata` tells where) or filtered out (None); on an
+        exactly-once worker, told when its transaction is over."""
 
     def stop(self) -> None:
         """Called from another thread to interrupt a `poll` in progress, then once more by the task's own thread to
@@ -83,6 +93,7 @@ class SourceConnector(Connector[C]):
         return None
 
     def can_define_transaction_boundaries(self, props: Mapping[str, str]) -> ConnectorTransactionBoundaries:
+        """Whether tasks use `context.transaction_context` with this configuration, when they are given one."""
         return ConnectorTransactionBoundaries.UNSUPPORTED
 
     def alter_offsets(

@@ -113,6 +113,10 @@ def test_a_connector_ends_its_transactions_itself_and_goes_on_behind_those_that_
             await count(env, topic, limit="105", batch=size, abort__at="49", **own)
             await eventually(lambda: env.tasks()[TASK].stats.records_in == 105)
             await eventually(lambda: len(numbers(kafka, topic)) == 90)
+            await eventually(lambda: env.tasks()[TASK].stats.transactions == 10)
+            stats = env.tasks()[TASK].stats
+            # The one that was aborted stored its offsets by another, without records.
+            assert (stats.transaction_records, stats.transaction_size_min, stats.transaction_size_max) == (90, 0, 10)
 
     run(scenario())
     # The last five have no end of theirs: the task's end must not make one up.

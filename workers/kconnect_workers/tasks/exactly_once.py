@@ -19,6 +19,7 @@ from kconnect_workers.tasks.offset_storage import OffsetStorage
 from kconnect_workers.tasks.plugin_call import plugin_call
 from kconnect_workers.tasks.record_sender import RecordSender
 from kconnect_workers.tasks.transaction_context import Ending, WorkerTransactionContext
+from kconnect_workers.tasks.transaction_sizes import TransactionSizes
 from kconnect_workers.tasks.transactions import Transactions
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class ExactlyOnceCommits:
         self._interval_s = interval_s
         self._next = time.monotonic() + interval_s
         self._outcomes = outcomes
+        self.sizes = TransactionSizes()
         self._torn = False
         self._context = WorkerTransactionContext() if boundary is TransactionBoundary.CONNECTOR else None
 
@@ -117,12 +119,14 @@ class ExactlyOnceCommits:
 
     def _send(self, batch: Sequence[SourceRecord] | RowBatch) -> None:
         self._transactions.begin()
+        self.sizes.add(batch)
         self._sender.send(batch)
 
     def _end(self, ending: Ending | None) -> None:
         if ending is Ending.ABORT:
             log.info("The connector aborts its transaction: the source goes on behind what was in it.")
             self._transactions.abort()
+            self.sizes.aborted()
         if ending is not None:
             self._commit()
 
@@ -137,6 +141,7 @@ class ExactlyOnceCommits:
             self.told.failures += 1
             self._sender.serve()  # which knows whether a record is to blame
             raise
+        self.sizes.committed()
         self._offsets.stored(entries, sent.values(), _COPY_S)
         self._sender.tracker.stored(self._sender.tracker.eligible())
         if self._outcomes is not None:

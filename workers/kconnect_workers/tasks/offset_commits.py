@@ -14,6 +14,7 @@ from kconnect_workers.states import TaskId
 from kconnect_workers.tasks.offset_storage import OffsetStorage
 from kconnect_workers.tasks.plugin_call import plugin_call
 from kconnect_workers.tasks.record_sender import RecordSender
+from kconnect_workers.tasks.transaction_sizes import TransactionSizes
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,11 @@ class OffsetCommits(Protocol):
 
     @property
     def told(self) -> CommitTeller: ...
+
+    @property
+    def sizes(self) -> TransactionSizes:
+        """Of its transactions, if it has any."""
+        ...
 
     def prepare(self) -> None:
         """Before the task looks at its offsets: nobody else may store some behind its back. ConnectError when that
@@ -98,6 +104,7 @@ class AtLeastOnceCommits:
         timeout_s: float,
     ) -> None:
         self.told = teller
+        self.sizes = TransactionSizes()
         self._id = id
         self._sender = sender
         self._offsets = offsets

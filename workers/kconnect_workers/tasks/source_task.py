@@ -77,7 +77,7 @@ class WorkerSourceTask:
             self._finish(failed=failed)
 
     def stats(self) -> TaskStats:
-        polled, pending = self._polled, self._sender.pending
+        polled, pending, sizes = self._polled, self._sender.pending, self._commits.sizes
         return TaskStats(
             records_in=polled,
             records_out=max(0, polled - pending - self._sender.filtered - self._errors.skipped),
@@ -86,9 +86,14 @@ class WorkerSourceTask:
             records_pending=pending,
             retries=self._errors.retries,
             failures=self._errors.failures,
+            dead_letters=self._sender.letters_stored,
             offset_commits=self._commits.told.commits,
             offset_commit_failures=self._commits.told.failures,
             last_offsets=self._commits.told.last_offsets,
+            transactions=sizes.count,
+            transaction_records=sizes.records,
+            transaction_size_min=sizes.smallest,
+            transaction_size_max=sizes.largest,
         )
 
     def _start(self) -> None:

@@ -25,6 +25,12 @@ class TaskStats(msgspec.Struct, kw_only=True):
     dead_letters: int = 0
     offset_commits: int = 0
     offset_commit_failures: int = 0
+    transactions: int = 0
+    """Exactly-once source: transactions committed, and of how many records: all together, the smallest and the largest
+    (of transaction-size-avg, -min and -max)."""
+    transaction_records: int = 0
+    transaction_size_min: int = 0
+    transaction_size_max: int = 0
     logs_dropped: int = 0
     last_offsets: list[tuple[str, str]] = []
     """What was committed last: partition and offset as text."""

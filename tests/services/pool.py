@@ -85,12 +85,12 @@ class RunningPool:
         return [name for name in self.workers if name != leader]
 
     def placement(self, *prefixes: str) -> dict[str, str]:
-        """Which worker runs what of the connectors whose names begin so: worker ids by `name` and `name-0`; empty while
-        not all of them, with a task each, is RUNNING."""
+        """Which worker runs what: worker ids by `name` and `name-0`, of the connectors whose names begin so, or of all;
+        empty while not all of them, with a task each, is RUNNING."""
         shown: dict[str, Any] = next(iter(self.workers.values())).get("/connectors?expand=status")
         placed: dict[str, str] = {}
         for name, described in shown.items():
-            if not name.startswith(prefixes):
+            if prefixes and not name.startswith(prefixes):
                 continue
             status = described["status"]
             parts = {name: status["connector"]} | {f"{name}-{task['id']}": task for task in status["tasks"]}

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 from kconnect.log.api.transactions import error_for
+from kconnect.log.coordinators.commit_rules import check_commit, check_transactional_commit
 from kconnect.log.coordinators.offset_records import CommittedOffset
 from kconnect.log.coordinators.transaction import ProducerIdentity
 from kconnect.log.errors import RequestError
@@ -55,7 +56,7 @@ class GroupOffsetsApi:
         group = self._coordinator.groups.get(request.group_id)
         generation_id = request.generation_id_or_member_epoch
         if group is not None:
-            refusal = group.check_commit(request.member_id, request.group_instance_id, generation_id, time.monotonic())
+            refusal = check_commit(group, request.member_id, request.group_instance_id, generation_id, time.monotonic())
         else:
             refusal = ErrorCode.ILLEGAL_GENERATION if generation_id >= 0 else None
         if refusal is not None:
@@ -105,8 +106,8 @@ class GroupOffsetsApi:
         group = self._coordinator.groups.get(request.group_id)
         refusal = None
         if group is not None:
-            refusal = group.check_transactional_commit(
-                request.member_id, request.group_instance_id, request.generation_id, time.monotonic()
+            refusal = check_transactional_commit(
+                group, request.member_id, request.group_instance_id, request.generation_id, time.monotonic()
             )
         elif request.generation_id >= 0:
             refusal = ErrorCode.ILLEGAL_GENERATION

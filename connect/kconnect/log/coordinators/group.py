@@ -344,32 +344,6 @@ class Group:
             return ErrorCode.ILLEGAL_GENERATION
         return error
 
-    def check_commit(
-        self, member_id: str, group_instance_id: str | None, generation_id: int, now: float
-    ) -> ErrorCode | None:
-        """Why an offset commit has to be refused, or None. A commit shows that its member is alive."""
-        if generation_id < 0:
-            # From outside of the group protocol: allowed while no members could be surprised by it.
-            return ErrorCode.UNKNOWN_MEMBER_ID if self.members else None
-        error = self.check_generation(member_id, group_instance_id, generation_id)
-        if error is not None:
-            return error
-        if self.state is GroupState.COMPLETING_REBALANCE:
-            return ErrorCode.REBALANCE_IN_PROGRESS
-        self.members[member_id].touch(now)
-        return None
-
-    def check_transactional_commit(
-        self, member_id: str, group_instance_id: str | None, generation_id: int, now: float
-    ) -> ErrorCode | None:
-        """As `check_commit` for offsets in a transaction; clients of early versions do not say who they are."""
-        if generation_id < 0 and (not self.members or (not member_id and group_instance_id is None)):
-            return None
-        error = self.check_generation(member_id, group_instance_id, generation_id)
-        if error is None:
-            self.members[member_id].touch(now)
-        return error
-
     def leave(self, member_id: str, group_instance_id: str | None, now: float) -> tuple[ErrorCode, list[Effect]]:
         """A member goes, of itself or because an administrator named its instance."""
         member_id = member_id or self._roster.static_id(group_instance_id)

@@ -18,7 +18,7 @@ from kconnect.redaction import process_redactor
 from kconnect_http.credentials import Credentials
 from kconnect_http.origin import Origin
 
-_CHUNK: Final = 64 * 1024
+_CHUNK: Final = 1024 * 1024
 _MOST_REDIRECTS: Final = 5
 _SHOWN: Final = 400
 _SLOWEST: Final = 10

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
 from kconnect import ConnectError, DataError
 from kconnect.logical import epoch_millis, timestamp_of
 
-_NUMBER = re.compile(r"-?\d+")
-
 
 def instant(text: str) -> datetime:
     """In UTC; a time without a zone is taken for one. ConnectError for what is no time."""
     try:
-        if _NUMBER.fullmatch(text):
+        if text.removeprefix("-").isdecimal():
             return timestamp_of(int(text))
         found = datetime.fromisoformat(text)
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,6 +17,8 @@ from kconnect_http.pointer import Pointer, scalar_text
 from kconnect_http.position import KEY, MOST_SEEN, TIMESTAMP, Position
 from kconnect_http.source_config import HttpSourceConfig
 
+MALFORMED_TRIES: Final = 3
+
 Place = datetime | tuple[tuple[str, str], ...] | None
 """Where a record stands among others, by its timestamp, or else by the properties of its offset; None: nowhere."""
 
@@ -25,25 +27,32 @@ class MalformedAnswerError(ConnectError):
     """An answer that is no JSON: it may have been cut short."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """A record as the answer has it. `properties` are those of the offset; `digest` tells it from others."""
+class Item(msgspec.Struct, gc=False):
+    """A record as the answer has it, `found` in its array. `properties` are those of the offset."""
 
+    found: Any
     value: Any
-    properties: Mapping[str, str]
+    properties: dict[str, str]
     at: datetime | None
-    digest: str
 
     @property
     def place(self) -> Place:
         return self.at or place_of(self.properties)
 
+    def digest(self) -> str:
+        """What tells it from others, and from what it was before a change."""
+        return hashlib.blake2b(msgspec.json.encode(self.found), digest_size=8).hexdigest()
+
+    def cursor(self) -> dict[str, str]:
+        """Its properties, with the timestamp in one form."""
+        return self.properties if self.at is None else self.properties | {TIMESTAMP: instant_text(self.at)}
+
 
 class PageReader:
     def __init__(self, config: HttpSourceConfig) -> None:
         self._list = Pointer(config.list_pointer)
-        self._record = Pointer(config.record_pointer)
-        self._properties = config.offset_pointers()
+        self._record = None if config.record_pointer in ("", "/") else Pointer(config.record_pointer)
+        self._properties = [(name, pointer.of) for name, pointer in config.offset_pointers().items()]
         self._order = config.order.upper()
 
     def document(self, answer: Answer) -> Any:
@@ -81,16 +90,12 @@ class PageReader:
 
     def _item(self, found: Any) -> Item:
         properties = {}
-        for name, pointer in self._properties.items():
-            text = scalar_text(pointer.of(found))
+        for name, pointer in self._properties:
+            text = scalar_text(pointer(found))
             if text is not None:
                 properties[name] = text
-        at = None
-        if TIMESTAMP in properties:
-            at = instant(properties[TIMESTAMP])
-            properties[TIMESTAMP] = instant_text(at)
-        digest = hashlib.blake2b(msgspec.json.encode(found), digest_size=8).hexdigest()
-        return Item(value=self._record.of(found), properties=properties, at=at, digest=digest)
+        at = instant(properties[TIMESTAMP]) if TIMESTAMP in properties else None
+        return Item(found, found if self._record is None else self._record.of(found), properties, at)
 
     def _is_descending(self, items: Sequence[Item]) -> bool:
         if self._order == "IMPLICIT" and len(items) > 1:
@@ -114,13 +119,14 @@ def unseen(items: Sequence[Item], position: Position, *, ordered: bool) -> list[
     if cursor is None:
         return list(items)
     known = frozenset(position.seen)
+    by_time = isinstance(cursor, datetime)
     new: list[Item] = []
     for item in items:
         place = item.place
         if isinstance(cursor, datetime) and isinstance(place, datetime) and place < cursor:
             continue
-        if place == cursor and item.digest in known:
-            if ordered and not isinstance(cursor, datetime):
+        if place == cursor and item.digest() in known:
+            if ordered and not by_time:
                 new.clear()
             continue
         new.append(item)
@@ -130,24 +136,24 @@ def unseen(items: Sequence[Item], position: Position, *, ordered: bool) -> list[
 def advanced(position: Position, items: Sequence[Item], *, descending: bool) -> Position:
     """With `items` read: what the cursor will be is the newest of all; where there are no timestamps the last, or with
     `descending` pages the last of the first page."""
-    ahead, seen = position.ahead, list(position.ahead_seen)
-    if ahead is not None and descending and not isinstance(place_of(ahead), datetime):
-        return position
+    ahead, seen = position.ahead, position.ahead_seen
     if ahead is None:
-        ahead, seen = position.cursor, list(position.seen)
+        ahead, seen = position.cursor, position.seen
+    elif descending and not isinstance(place_of(ahead), datetime):
+        return position
+    newest = _newest(items)
     at = place_of(ahead)
+    if newest is not None and not (isinstance(at, datetime) and (newest.at is None or newest.at < at)):
+        place = newest.place
+        there = tuple(item.digest() for item in items[-MOST_SEEN:] if item.place == place)
+        ahead, seen = {**ahead, **newest.cursor()}, ((seen if place == at else ()) + there)[-MOST_SEEN:]
+    return replace(position, ahead=ahead, ahead_seen=seen)
+
+
+def _newest(items: Sequence[Item]) -> Item | None:
+    """The last of those with the latest timestamp; the last at all where there are none."""
+    newest: Item | None = None
     for item in items:
-        place = item.place
-        if place is None or not item.properties:
-            continue
-        if isinstance(at, datetime) and isinstance(place, datetime) and place < at:
-            continue
-        if place != at:
-            seen = []
-            at = place
-        ahead = {**ahead, **item.properties}
-        seen.append(item.digest)
-    return replace(position, ahead=ahead, ahead_seen=tuple(seen[-MOST_SEEN:]))
-
-
-MALFORMED_TRIES: Final = 3
+        if item.at is not None and (newest is None or newest.at is None or item.at >= newest.at):
+            newest = item
+    return newest or next((item for item in reversed(items) if item.place is not None), None)

@@ -64,7 +64,7 @@ class HttpSourceConfig(OAuth2Config):
         name="http.timer.catchup.interval.millis",
         default=30_000,
         group=REQUESTS,
-        doc="The same, while what is found has older timestamps than that.",
+        doc="The same, where it is shorter, while what is found has older timestamps than that.",
     )
     connect_timeout_ms: Annotated[int, Type.LONG, Range(1)] = key(
         name="http.client.connection.timeout.millis",

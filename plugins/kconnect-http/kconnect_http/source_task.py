@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -137,31 +137,37 @@ class HttpSourceTask(SourceTask[HttpSourceConfig]):
         last = after.offset(with_page=resumable)
         if following is not None and not resumable:  # counted pages: until the last the round begins anew
             last = stored
-        records = [self._record(item, stored) for item in new]
+        records = self._made(new, stored)
         if records:
             records[-1].source_offset = last
         return records
 
-    def _record(self, item: Item, offset: dict[str, str]) -> SourceRecord:
-        topic, key = self._config.topic, item.properties.get(KEY)
-        timestamp = None if item.at is None else millis(item.at)
-        if self._config.format == "json":
-            schema = None if key is None else STRING_SCHEMA
-            return SourceRecord(PARTITION, offset, topic, None, schema, key, None, item.value, timestamp)
-        value = item.value if isinstance(item.value, str) else msgspec.json.encode(item.value).decode()
-        if self._config.format == "string":
-            schema = None if key is None else STRING_SCHEMA
-            return SourceRecord(PARTITION, offset, topic, None, schema, key, STRING_SCHEMA, value, timestamp)
-        timestamp = timestamp if timestamp is not None else time.time_ns() // 1_000_000
-        envelope = {"value": value, "key": key, "timestamp": timestamp}
-        return SourceRecord(PARTITION, offset, topic, None, KEY_SCHEMA, {"key": key}, VALUE_SCHEMA, envelope, timestamp)
+    def _made(self, items: Sequence[Item], offset: dict[str, str]) -> list[SourceRecord]:
+        form, topic = self._config.format, self._config.topic
+        records = []
+        for item in items:
+            key: Any = item.properties.get(KEY)
+            key_schema = None if key is None else STRING_SCHEMA
+            at = None if item.at is None else millis(item.at)
+            value, value_schema = item.value, None
+            if form != "json":
+                value_schema = STRING_SCHEMA
+                if not isinstance(value, str):
+                    value = msgspec.json.encode(value).decode()
+            if form == "envelope":
+                at = time.time_ns() // 1_000_000 if at is None else at
+                value, value_schema = {"value": value, "key": key, "timestamp": at}, VALUE_SCHEMA
+                key, key_schema = {"key": key}, KEY_SCHEMA
+            records.append(SourceRecord(PARTITION, offset, topic, None, key_schema, key, value_schema, value, at))
+        return records
 
     def _round_over(self, *, found: bool) -> None:
         """Find out when the next one begins."""
         config = self._config
         age_s = 0.0 if self._newest is None else (datetime.now(UTC) - self._newest).total_seconds()
         catching_up = found and age_s * 1000 > config.interval_ms
-        self._due = self._round_began + (config.catchup_ms if catching_up else config.interval_ms) / 1000
+        interval_ms = min(config.interval_ms, config.catchup_ms) if catching_up else config.interval_ms
+        self._due = self._round_began + interval_ms / 1000
         self._begun_anew = False
 
     def _answer(self) -> Answer | None:

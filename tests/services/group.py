@@ -81,6 +81,7 @@ class GroupWorker:
         assert self.member.generation == generation
         if assignment.error is not AssignmentError.NONE:
             self.events.append(assignment.error.name)
+            return
         self.held |= {*assignment.connectors, *map(str, assignment.tasks)}
         self._note("on_assigned")
 
@@ -93,10 +94,12 @@ class GroupWorker:
         return self.member.rebalancing is None
 
     async def beats(self, count: int) -> None:
-        """Wait for so many heartbeats that went well."""
-        for _ in range(count):
+        """Wait for so many heartbeats that went well. Raises TimeoutError when they do not."""
+        deadline = Deadline(30)
+        for number in range(count):
             age = self.member.heartbeat_age_s
             while self.member.heartbeat_age_s >= age:
+                deadline.check(f"{number} of {count} heartbeats went well: {self.member.rebalancing}")
                 age = self.member.heartbeat_age_s
                 await asyncio.sleep(0.01)
 

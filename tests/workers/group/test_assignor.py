@@ -150,6 +150,33 @@ def test_what_two_workers_run_is_taken_from_both_and_given_to_one() -> None:
     assert tasks(pool.held.values()) == [TaskId("a", 0), TaskId("a", 1)]
 
 
+def test_what_a_leader_assigned_without_hearing_of_it_is_assigned_anew_at_once() -> None:
+    pool = Pool()
+    pool.configure(a=4)
+    pool.settle("w1")
+    pool.held["w2"] = NOTHING
+    pool.assignor.assign(
+        pool.configured,
+        pool.held,
+        generation=pool.generation + 1,
+        last_completed_generation=pool.generation,
+        now_ms=pool.now_ms,
+    )
+    pool.held = {"w1": NOTHING}  # the round was lost, w2 with it, and w1 has begun anew
+    pool.generation += 1
+
+    missed = pool.assignor.assign(
+        pool.configured,
+        pool.held,
+        generation=pool.generation + 1,
+        last_completed_generation=pool.generation - 1,
+        now_ms=pool.now_ms,
+    )
+
+    assert missed.delay_ms == 0
+    assert missed.owned["w1"].sorted() == pool.configured.sorted()
+
+
 def test_revocations_one_after_another_are_kept_apart_by_a_growing_delay() -> None:
     pool = Pool()
     pool.configure(a=60)

@@ -214,6 +214,23 @@ def test_what_a_worker_had_is_kept_for_it_and_nobody_else_is_disturbed(shared_lo
     run(scenario())
 
 
+def test_what_a_worker_had_is_kept_through_an_assignment_that_fails(shared_log: EmbeddedLog, group: str) -> None:
+    async def scenario() -> None:
+        async with Pool.of(shared_log.bootstrap_servers, group, CONFIGS) as pool:
+            first, second = await pool.add(), await pool.add()
+            await pool.shared(first, second)
+            staying, out = pool.leader, pool.follower
+            had = set(out.held)
+            out.configs = staying.latest = replace(CONFIGS, offset=20)  # so that it knows more than the leader
+            out.member.stay_out(0, "the test wants so")
+            await until(lambda: "CONFIG_MISMATCH" in out.events, "nobody sees that the leader is behind")
+            await pool.shared(first, second)
+
+            assert out.held == had
+
+    run(scenario())
+
+
 def test_what_was_given_to_others_meanwhile_stays_theirs(shared_log: EmbeddedLog, group: str) -> None:
     async def scenario() -> None:
         pools = Pool.of(shared_log.bootstrap_servers, group, CONFIGS, scheduled_rebalance_max_delay_ms=0)

@@ -7,13 +7,14 @@ import random
 from kconnect_workers.group.settings import GroupSettings
 
 _JITTER = 0.2
+_LEAST_SECONDS = 0.01
 
 
 class Backoff:
     """From `retry.backoff.ms`, doubled with each attempt, to `retry.backoff.max.ms`, give or take a fifth."""
 
     def __init__(self, settings: GroupSettings) -> None:
-        self._first_s = settings.retry_backoff_ms / 1000
+        self._first_s = max(_LEAST_SECONDS, settings.retry_backoff_ms / 1000)
         self._most_s = max(self._first_s, settings.retry_backoff_max_ms / 1000)
         self._attempts = 0
 

@@ -7,9 +7,9 @@ import contextlib
 import dataclasses
 import logging
 import time
-from collections.abc import Awaitable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Mapping
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from kconnect.errors import ConnectError
 from kconnect_workers.group.assignment import Assignment, AssignmentError, WorkerState
@@ -18,6 +18,7 @@ from kconnect_workers.group.coordinator_link import CoordinatorLink
 from kconnect_workers.group.heartbeats import Heartbeats
 from kconnect_workers.group.joining import Joined, Joining
 from kconnect_workers.group.leader import ConfigSnapshot, Leader
+from kconnect_workers.group.listener import GroupListener
 from kconnect_workers.group.protocol import ConnectProtocol
 from kconnect_workers.group.refusals import RefusedError, Remedy
 from kconnect_workers.group.settings import GroupSettings
@@ -33,42 +34,6 @@ T = TypeVar("T")
 _LEAVE_SECONDS = 3.0
 _REQUEST_SECONDS = 10.0
 _LEAST_HEARTBEAT_SECONDS = 1.0
-
-
-class GroupListener(Protocol):
-    """What a group member calls on the worker's event loop. One call at a time; heartbeats go on meanwhile.
-
-    What a coroutine raises is logged, and taken as if it had returned."""
-
-    def config_offset(self) -> int:
-        """How much this worker has read of the config topic (as `ConfigSnapshot.offset`); asked at each join."""
-        ...
-
-    def config_snapshot(self) -> ConfigSnapshot:
-        """What this worker has read of the config topic; asked when it leads, at each rebalance."""
-        ...
-
-    async def before_join(self) -> None:
-        """A JoinGroup follows: the time to catch up with the config topic. Not longer than the rebalance timeout.
-        It is cancelled when the membership is lost meanwhile."""
-        ...
-
-    async def on_revoked(self, connectors: Sequence[str], tasks: Sequence[TaskId]) -> None:
-        """Stop these, and return when they have stopped, in less than the rebalance timeout; a re-join follows, by
-        which others are given them. In the cooperative protocols `on_assigned` is called between, with the rest."""
-        ...
-
-    async def on_assigned(self, assignment: Assignment, generation: int) -> None:
-        """Run these too; return soon, and start them in the background. With an `error` nothing is assigned, and a
-        re-join follows by itself, before which the config topic is to be read to its end. A `config_offset` beyond
-        this worker's own means the same, without the re-join."""
-        ...
-
-    async def on_lost(self) -> None:
-        """The worker is out of the group without having left it, or leaves it: everything held must stop at once, as
-        others may be given it. It joins again afterwards, and `on_assigned` names all that it shall run then: what it
-        had is kept for it for `scheduled.rebalance.max.delay.ms`."""
-        ...
 
 
 class GroupMember:
@@ -249,7 +214,7 @@ class GroupMember:
         await self._unless_lost(self._tell(self._listener.before_join(), "before_join"))
         if self._claim is not None and time.monotonic() >= self._claim_ends_at:
             self._claim = None
-        state = WorkerState(self._url, self._listener.config_offset(), self._held or self._claim)
+        state = WorkerState(self._url, self._listener.config_offset(), self._claim or self._held)
         joined = await self._unless_lost(self._joining.join(self._member_id, state, reason))
         self._member_id = joined.member_id
         self._heartbeats.begin(joined.member_id, joined.generation)
@@ -285,9 +250,10 @@ class GroupMember:
         to_rejoin = bool(revoked)
         if joined.protocol is ConnectProtocol.EAGER:
             revoked, claimed = running, NOTHING  # while the group was cooperative still, it was kept
-        given |= claimed - revoked
+        if assignment.error is AssignmentError.NONE:
+            given |= claimed - revoked
+            self._claim = None
         holds = given | (running - revoked)
-        self._claim = None
         self._held = dataclasses.replace(
             assignment, connectors=holds.connectors, tasks=holds.tasks, revoked_connectors=(), revoked_tasks=()
         )

@@ -151,30 +151,16 @@ def test_what_two_workers_run_is_taken_from_both_and_given_to_one() -> None:
 
 
 def test_what_a_leader_assigned_without_hearing_of_it_is_assigned_anew_at_once() -> None:
-    pool = Pool()
-    pool.configure(a=4)
-    pool.settle("w1")
-    pool.held["w2"] = NOTHING
-    pool.assignor.assign(
-        pool.configured,
-        pool.held,
-        generation=pool.generation + 1,
-        last_completed_generation=pool.generation,
-        now_ms=pool.now_ms,
-    )
-    pool.held = {"w1": NOTHING}  # the round was lost, w2 with it, and w1 has begun anew
-    pool.generation += 1
+    assignor = IncrementalCooperativeAssignor(FIVE_MINUTES)
+    configured = ConnectorsAndTasks.of(["a"], [TaskId("a", 0), TaskId("a", 1)])
+    both = {"w1": NOTHING, "w2": NOTHING}
+    assignor.assign(configured, both, generation=1, last_completed_generation=-1, now_ms=0)
 
-    missed = pool.assignor.assign(
-        pool.configured,
-        pool.held,
-        generation=pool.generation + 1,
-        last_completed_generation=pool.generation - 1,
-        now_ms=pool.now_ms,
-    )
+    # The round was lost, and w2 with it.
+    cluster = assignor.assign(configured, {"w1": NOTHING}, generation=2, last_completed_generation=-1, now_ms=1)
 
-    assert missed.delay_ms == 0
-    assert missed.owned["w1"].sorted() == pool.configured.sorted()
+    assert cluster.delay_ms == 0
+    assert cluster.assigned["w1"].sorted() == configured
 
 
 def test_revocations_one_after_another_are_kept_apart_by_a_growing_delay() -> None:

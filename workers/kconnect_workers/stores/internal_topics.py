@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType, TopicDescription
 from confluent_kafka.cimpl import NewTopic
 
 from kconnect.errors import ConfigError, ConnectError
@@ -25,6 +26,10 @@ _DENIED = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATI
 _SET_BY_KEYS = {"topic", "partitions", "replication.factor", "cleanup.policy"}
 _COMPACT = {"cleanup.policy": "compact"}
 _SYNCED = {"flush.messages": "1"}
+
+_PAUSE = 0.1
+
+T = TypeVar("T")
 
 _logger = logging.getLogger(__name__)
 
@@ -172,8 +177,13 @@ def _create(admin: AdminClient, topic: InternalTopic) -> bool:
 
 
 def _check_partitions(admin: AdminClient, topic: InternalTopic, *, denied: bool) -> None:
+    def describe() -> TopicDescription:
+        asked = admin.describe_topics(TopicCollection([topic.name]), request_timeout=_SECONDS)
+        described: TopicDescription = asked[topic.name].result()
+        return described
+
     try:
-        described = admin.describe_topics(TopicCollection([topic.name]), request_timeout=_SECONDS)[topic.name].result()
+        described = describe() if denied else _once_known(describe)
     except KafkaException as e:
         code = e.args[0].code()
         if code in _DENIED or (denied and code == KafkaError.UNKNOWN_TOPIC_OR_PART):
@@ -196,10 +206,23 @@ def _check_partitions(admin: AdminClient, topic: InternalTopic, *, denied: bool)
         )
 
 
+def _once_known(ask: Callable[[], T]) -> T:
+    """What `ask` answers about a topic that was just created, perhaps by another worker: not every broker knows it at
+    once."""
+    deadline = time.monotonic() + _SECONDS
+    while True:
+        try:
+            return ask()
+        except KafkaException as e:
+            if e.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART or time.monotonic() > deadline:
+                raise
+        time.sleep(_PAUSE)
+
+
 def _check_compaction(admin: AdminClient, topic: InternalTopic) -> None:
     resource = ConfigResource(ResourceType.TOPIC, topic.name)
     try:
-        found = admin.describe_configs([resource], request_timeout=_SECONDS)[resource].result()
+        found = _once_known(lambda: admin.describe_configs([resource], request_timeout=_SECONDS)[resource].result())
     except KafkaException as e:
         if e.args[0].code() in _DENIED:
             _logger.warning(

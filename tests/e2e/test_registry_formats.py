@@ -108,6 +108,13 @@ def test_rows_go_through_protobuf(tmp_path: Path, schema_registry_url: str) -> N
     arrives(tmp_path, converted("protobuf.ProtobufConverter", schema_registry_url, "key", "value", **settings))
 
 
+def test_a_workers_own_registry_is_enough(tmp_path: Path) -> None:
+    [port] = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    props = converted("json.JsonSchemaConverter", url, "key", "value")
+    arrives(tmp_path, props | {"embedded.schema.registry.listener": url})
+
+
 def arrives(folder: Path, props: dict[str, str]) -> None:
     topic = shop_of(folder)
     with running_worker(folder, props, connectors(folder, topic)) as worker:

@@ -25,6 +25,7 @@ from kconnect_workers.worker import Worker
 if TYPE_CHECKING:
     from kconnect_workers.herder.pool import Pool
     from kconnect_workers.runtime.environment import Environment
+    from kconnect_workers.schema_registry.serve import ServedRegistry
 
 _logger = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ class StandaloneWorker(Worker):
     def __init__(self, props: Mapping[str, str]) -> None:
         super().__init__(props)
         self.log: EmbeddedLog | None = None
+        self.schema_registry: ServedRegistry | None = None
         self.given: Sequence[GivenConnector] = ()
 
     def parse(self, props: Mapping[str, str]) -> StandaloneConfig:
@@ -76,6 +78,7 @@ class StandaloneWorker(Worker):
             offsets = self._offset_file()
             self.folder = offsets.with_name(f"{offsets.name}.worker")
             await self.find_kafka()
+        await self._start_schema_registry()
         self._command_line = CommandLine(self.folder / "command-line.json")
 
     def open_stores(self) -> Stores:
@@ -117,6 +120,11 @@ class StandaloneWorker(Worker):
         await self._command_line.run(self.herder, self.given)
 
     def describe(self) -> list[str]:
+        registry = self.schema_registry
+        lines = [] if registry is None else [f"a schema registry at {registry.url}, kept in the log's topic _schemas"]
+        return [*self._describe_log(), *lines]
+
+    def _describe_log(self) -> list[str]:
         if self.log is None:
             return []
         at = "" if self.bootstrap_servers == _DEFAULT_BOOTSTRAP else f" -b {self.bootstrap_servers}"
@@ -140,6 +148,15 @@ class StandaloneWorker(Worker):
         await self.log.start()
         self.bootstrap_servers, self.cluster_id = self.log.bootstrap_servers, self.log.cluster_id
         self.folder = data / "worker"  # only now: the log takes no folder that holds something else
+
+    async def _start_schema_registry(self) -> None:
+        listener = self.config.schema_registry_listener()
+        if listener is not None:
+            from kconnect_workers.schema_registry.serve import ServedRegistry
+
+            self.schema_registry = ServedRegistry(listener, self.client_props("admin"))
+            self.on_stop(self.schema_registry.stop)
+            await self.schema_registry.start()
 
     async def _evict_members(self) -> None:
         """The members that a killed worker left in the groups of its sinks: nobody else is in them."""

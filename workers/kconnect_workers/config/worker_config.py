@@ -355,8 +355,20 @@ class StandaloneConfig(WorkerConfig):
         doc="Whether source connectors write in transactions, on the embedded log: disabled, enabled. Sinks there read "
         "what is committed then, unless consumer.isolation.level says otherwise.",
     )
+    embedded_schema_registry_listener: str | None = key(
+        default=None,
+        importance=LOW,
+        doc="Where a schema registry of the worker's own listens, such as http://127.0.0.1:8081. It keeps schemas in the "
+        "topic _schemas. None if not given.",
+    )
+
+    def schema_registry_listener(self) -> Listener | None:
+        """ConfigError for what is no address to listen at."""
+        url = self.embedded_schema_registry_listener
+        return parse_listener("embedded.schema.registry.listener", url) if url else None
 
     def _check(self) -> None:
+        self.schema_registry_listener()
         if not self.is_embedded and exactly_once.is_enabled({exactly_once.SUPPORT: self.exactly_once_source_support}):
             raise ConfigError(
                 "a standalone worker keeps offsets in a file beside bootstrap.servers, which no transaction covers",

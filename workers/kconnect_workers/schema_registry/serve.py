@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import sys
 from collections.abc import Mapping
 from typing import Final
@@ -38,21 +39,47 @@ async def _serve(listener: Listener, client_props: Mapping[str, str], topic: str
     ending = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
-    sockets = bind([listener])
-    logs = TopicLogs(client_props)
-    registry = SchemaRegistry(logs.opener(topic))
+    served = ServedRegistry(listener, client_props, topic=topic)
     try:
-        wanted = InternalTopic(name=topic, key="--topic", holds="schemas", replication_factor=-1, one_partition=True)
-        await logs.prepare([wanted])
-        await registry.start()
-        server = RestServer(create_app(registry), sockets)
-        server.start()
-        host, port = sockets[0].getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
-        print(f"ready: schema.registry.url=http://{shown}:{port}, kept in topic {topic}", flush=True)
+        await served.start()
+        print(f"ready: schema.registry.url={served.url}, kept in topic {topic}", flush=True)
         await ending.wait()
-        await server.stop()
     finally:
-        await logs.stop()
-        for each in sockets:
+        await served.stop()
+
+
+class ServedRegistry:
+    """A registry that listens, from `start` to `stop`. Belongs to one event loop."""
+
+    def __init__(self, listener: Listener, client_props: Mapping[str, str], *, topic: str = TOPIC) -> None:
+        self._listener = listener
+        self._topic = topic
+        self._logs = TopicLogs(client_props)
+        self._registry = SchemaRegistry(self._logs.opener(topic))
+        self._sockets: list[socket.socket] = []
+        self._server: RestServer | None = None
+
+    @property
+    def url(self) -> str:
+        """Once it has started."""
+        host, port = self._sockets[0].getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def start(self) -> None:
+        """Returns when it answers. ConfigError when it cannot listen, ConnectError when the log does not answer."""
+        self._sockets = bind([self._listener])
+        wanted = InternalTopic(
+            name=self._topic, key="--topic", holds="schemas", replication_factor=-1, one_partition=True
+        )
+        await self._logs.prepare([wanted])
+        await self._registry.start()
+        self._server = RestServer(create_app(self._registry, hosts=(self._listener.host,)), self._sockets)
+        self._server.start()
+
+    async def stop(self) -> None:
+        """May be called twice, and after a `start` that failed."""
+        if self._server is not None:
+            await self._server.stop()
+        await self._logs.stop()
+        for each in self._sockets:
             each.close()

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 
 from kconnect.converter import Converter, Deserializer, RawHeaders, Serializer
 from kconnect.errors import DataError
@@ -16,6 +16,8 @@ from kconnect_converters.schema_registry.client import RegisteredSchema, SchemaR
 from kconnect_converters.schema_registry.config import SchemaRegistryConfig
 from kconnect_converters.schema_registry.subjects import STRATEGIES, strategy_of
 from kconnect_converters.schema_registry.wire import PREFIX_SIZE, header_id, id_prefix, schema_id_of
+
+_READERS: Final = {"AVRO": "AvroConverter", "JSON": "JsonSchemaConverter", "PROTOBUF": "ProtobufConverter"}
 
 ParsedT = TypeVar("ParsedT")
 Encode: TypeAlias = Callable[[Any], bytes]
@@ -165,9 +167,10 @@ class RegistryConverter(Converter, Generic[ParsedT]):
     def _compile_reader(self, topic: str, schema_id: int | str, inner_prefix: bytes) -> tuple[Schema | None, Decode]:
         found = self._registry.by_guid(schema_id) if isinstance(schema_id, str) else self._registry.by_id(schema_id)
         if found.type != self.schema_type:
+            other = _READERS.get(found.type, "another converter")
             raise DataError(
-                f"schema {schema_id} of the registry is {found.type}, not {self.format_name}: another converter "
-                "reads it"
+                f"schema {schema_id} of the registry is {found.type}, not {self.format_name}: {other} reads it "
+                f"({'key' if self._is_key else 'value'}.converter)"
             )
 
         def version(record: str | None) -> int | None:

@@ -278,7 +278,7 @@ def test_data_of_another_format_or_an_unknown_schema_is_a_bad_record(
 def test_another_kind_of_schema_is_named(converter: Make, peer: SchemaRegistryClient, topic: str) -> None:
     described = '{"type": "object", "properties": {"a": {"type": "integer"}}}'
     schema_id = peer.register_schema(f"{topic}-value", PeerSchema(described, "JSON"))
-    with pytest.raises(DataError, match="JSON"):
+    with pytest.raises(DataError, match=r"JSON, not Avro: JsonSchemaConverter reads it \(value.converter\)"):
         converter().to_connect_data(topic, struct.pack(">bi", 0, schema_id) + b"{}")
 
 

@@ -358,8 +358,8 @@ class StandaloneConfig(WorkerConfig):
     embedded_schema_registry_listener: str | None = key(
         default=None,
         importance=LOW,
-        doc="Where a schema registry of the worker's own listens, such as http://127.0.0.1:8081. It keeps schemas in the "
-        "topic _schemas. None if not given.",
+        doc="Where a schema registry of the worker's own listens, such as http://127.0.0.1:8081. It keeps schemas in "
+        "the topic _schemas. None if not given.",
     )
 
     def schema_registry_listener(self) -> Listener | None:

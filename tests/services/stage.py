@@ -72,6 +72,16 @@ class Kafka:
         admin = AdminClient({"bootstrap.servers": self.address})
         admin.delete_topics([topic])[topic].result(30)
 
+    def end(self, topic: str) -> int:
+        """The end offset of a topic's first partition, 0 for one that does not exist; with markers of transactions and
+        what is not committed."""
+        consumer = Consumer({"bootstrap.servers": self.address, "group.id": "test"})
+        try:
+            known = consumer.list_topics(timeout=10).topics
+            return int(consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)[1]) if topic in known else 0
+        finally:
+            consumer.close()
+
     def produce(self, topic: str, values: Iterable[bytes | None], partition: int = 0) -> None:
         """Append `values`, without keys, in this order."""
         producer = Producer({"bootstrap.servers": self.address, "linger.ms": 0})

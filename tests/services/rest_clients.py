@@ -65,7 +65,8 @@ def _fetch(client: RestClient, rig: Path, target: Path) -> None:
     rig.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix="partial-", dir=rig))
     try:
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", partial]
+        options = ["--quiet", "--disable-pip-version-check", "--target", str(partial)]
+        pip = [sys.executable, "-m", "pip", "install", *options]
         for wanted in (["--no-deps", client.requirement], client.needs):
             result = subprocess.run([*pip, *wanted], capture_output=True, text=True, timeout=_FETCH_S, check=False)
             if result.returncode != 0:

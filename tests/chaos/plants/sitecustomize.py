@@ -47,7 +47,7 @@ def torn_tail_kept() -> None:
     from kconnect.log.storage import recovery
     from kconnect.log.storage.segment import Segment
 
-    def check_tail(segment: Segment, recovery_point: int, *, is_last: bool) -> tuple[int, int]:
+    def check_tail(segment: Segment, recovery_point: int) -> tuple[int, int]:
         end_offset = segment.base_offset
         segment.load_indexes()
         segment.rewind_indexes(0)
@@ -89,7 +89,7 @@ def sink_commits_before_put() -> None:
 
     def put_late(self: WorkerSinkTask, batch: Any) -> None:
         self._offsets.put(batch.offsets)
-        self._commit(self._offsets.current())
+        self._store(self._offsets.current())
         put(self, batch)
 
     WorkerSinkTask._put = put_late  # type: ignore[method-assign]

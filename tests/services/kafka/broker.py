@@ -13,7 +13,7 @@ from pathlib import Path
 from services.kafka.java import SERVER_OPTIONS, java_command
 from services.processes import ServiceError, ServiceProcess, free_ports
 
-__all__ = ["RunningKafka", "running_kafka"]
+__all__ = ["RunningKafka", "random_cluster_id", "running_kafka"]
 
 # Small for tests beside others; benchmarks ask for Apache Kafka's own default, 1 GiB.
 _TEST_HEAP = ("-Xms128M", "-Xmx512M")
@@ -35,10 +35,12 @@ def running_kafka(
     heap: tuple[str, ...] = _TEST_HEAP,
     listeners: tuple[str, ...] = (),
     settings: Mapping[str, str] | None = None,
+    cluster_id: str | None = None,
 ) -> Iterator[RunningKafka]:
     """Serve on free ports, with everything under `folder`, until the block ends; what is there already is kept.
 
     There is a PLAINTEXT listener; `listeners` are more, each named by its protocol unless `settings` map it to one.
+    With a `cluster_id`, and `settings` of its own listeners and roles, it can be a further node of a cluster.
     Raises ServiceError when it does not start.
     """
     client_port, controller_port, *ports = free_ports(2 + len(listeners))
@@ -49,7 +51,7 @@ def running_kafka(
     properties = _properties(data, addresses, controller_port, settings or {})
     config.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
     if not (data / "meta.properties").exists():
-        _format_storage(config)
+        _format_storage(config, cluster_id or random_cluster_id())
     command = java_command("kafka.Kafka", str(config), options=(*heap, *SERVER_OPTIONS), log_level="INFO")
     with ServiceProcess("Apache Kafka", command, log=folder / "server.log") as process:
         process.wait_until(lambda: "Kafka Server started" in process.output(), timeout=120)
@@ -86,8 +88,11 @@ def _properties(
     }
 
 
-def _format_storage(config: Path) -> None:
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")  # which may begin with a dash
+def random_cluster_id() -> str:
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")  # which may begin with a dash
+
+
+def _format_storage(config: Path, cluster_id: str) -> None:
     command = java_command(
         "kafka.tools.StorageTool",
         *("format", f"--cluster-id={cluster_id}", "-c", str(config)),

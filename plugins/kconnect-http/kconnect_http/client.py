@@ -118,7 +118,7 @@ class Client:
             followed = (301, 302, 303, 307, 308) if method in _SAFE else (307, 308)
             if location is None or answer.status not in followed:
                 return answer
-            target = urljoin(answer.url, location)
+            target = joined(answer.url, location)
             self.check(target, answer.url, "a redirect")
             answer = self._exchange(method, target, headers, body)
         raise ConnectError(f"{self._settings.home} redirects {_MOST_REDIRECTS} times in a row, lately to {answer.url}")
@@ -164,6 +164,14 @@ class Client:
             raise
         response.release_conn()
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def joined(url: str, link: str) -> str:
+    """Where a link in the answer of `url` leads. ConnectError for what is no link."""
+    try:
+        return urljoin(url, link)
+    except ValueError as error:
+        raise ConnectError(f"a link of {url} is no URL: {process_redactor.redact(link)}") from error
 
 
 def _untrusted(error: SSLError, settings: ClientSettings) -> ConnectError:

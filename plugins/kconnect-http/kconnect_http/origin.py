@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
+
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
 
 from kconnect import ConfigError
 from kconnect.bounds import allow_host
 
 _PORTS: Final = {"http": 80, "https": 443}
+_AUTHORITY: Final = re.compile(r"[/?#]")
+_NEVER: Final = re.compile(r"[\x00-\x20\x7f\\]")
+"""What programs read differently in URLs."""
+_SUCH_AS: Final = "such as https://api.example.com/orders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +33,19 @@ class Origin:
 
     @classmethod
     def of(cls, name: str, url: str) -> Origin:
-        """ConfigError, naming the key `name`, for what is no HTTP URL, or has a login in it."""
-        try:
-            parts = urlsplit(url)
-            host, port = parts.hostname, parts.port
-        except ValueError as error:
-            raise ConfigError(f"is not a URL: {error}", key=name) from error
-        scheme = parts.scheme.lower()
-        if scheme not in _PORTS or not host:
-            raise ConfigError("is not a URL", key=name, suggestion="such as https://api.example.com/orders")
-        if parts.username is not None or parts.password is not None:
-            raise ConfigError("has a login in it, which the keys for it hide and this one does not", key=name)
-        if "$" in host:
+        """ConfigError, naming the key `name`, for what is no HTTP URL, or has a login in it. It is read as by
+        urllib3, which connects."""
+        if "$" in _AUTHORITY.split(url.partition("://")[2], maxsplit=1)[0]:
             raise ConfigError("a template may not say to which host requests go", key=name)
-        return cls(scheme, host, port or _PORTS[scheme])
+        try:
+            parts = parse_url("" if _NEVER.search(url) else url)
+        except LocationParseError as error:
+            raise ConfigError("is not a URL", key=name, suggestion=_SUCH_AS) from error
+        if parts.scheme not in _PORTS or not parts.host:
+            raise ConfigError("is not a URL", key=name, suggestion=_SUCH_AS)
+        if parts.auth is not None:
+            raise ConfigError("has a login in it, which the keys for it hide and this one does not", key=name)
+        return cls(parts.scheme, parts.host.strip("[]").lower(), parts.port or _PORTS[parts.scheme])
 
     def allow(self, name: str) -> Origin:
         """ConfigError, naming the key `name`, where the worker's egress.allow has no such host."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from typing import Any, Final, Literal
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from kconnect import ConnectError
-from kconnect_http.client import Answer, Client
+from kconnect_http.client import Answer, Client, joined
 from kconnect_http.pointer import Pointer, scalar_text
 
 PagingKind = Literal["none", "link", "next", "cursor", "page", "offset"]
@@ -60,7 +60,7 @@ class LinkedPages(Paging):
                 raise ConnectError(f"{answer.url}: {self._pointer.text} is no URL of a next page but {found!r}")
         if not found:
             return None
-        target = urljoin(answer.url, found)
+        target = joined(answer.url, found)
         if target == page:
             raise ConnectError(f"the page {target} has itself as its next page")
         return target

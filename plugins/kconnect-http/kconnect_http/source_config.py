@@ -68,14 +68,14 @@ class HttpSourceConfig(OAuth2Config):
     )
     connect_timeout_ms: Annotated[int, Type.LONG, Range(1)] = key(
         name="http.client.connection.timeout.millis",
-        default=2000,
+        default=5000,
         importance=LOW,
         group=REQUESTS,
         doc="How long to wait for a connection, in ms.",
     )
     read_timeout_ms: Annotated[int, Type.LONG, Range(1)] = key(
         name="http.client.read.timeout.millis",
-        default=2000,
+        default=30_000,
         importance=LOW,
         group=REQUESTS,
         doc="How long to wait for an answer, in ms.",

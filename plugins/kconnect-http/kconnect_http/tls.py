@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from kconnect import ConfigError, Password
@@ -31,6 +32,8 @@ class Store:
 
 def client_context(*, verify: bool, authorities: Store | None, identity: Store | None) -> ssl.SSLContext:
     """ConfigError for a store that cannot be used. Without `authorities` the system's are believed."""
+    if verify and authorities is None and identity is None:
+        return _system_context()
     context = ssl.create_default_context() if authorities is None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if authorities is not None:
         try:
@@ -47,6 +50,12 @@ def client_context(*, verify: bool, authorities: Store | None, identity: Store |
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+@cache
+def _system_context() -> ssl.SSLContext:
+    """To be changed by nobody: it takes its time to read all those authorities."""
+    return ssl.create_default_context()
 
 
 def _value(password: Password | None) -> str | None:

@@ -151,7 +151,10 @@ class WebhookSourceConfig(Config):
         doc="After this time without that 503 is answered; the record may be there, and come again.",
     )
     max_bytes: Annotated[int, Range(1)] = key(
-        name="webhook.max.bytes", default=1024 * 1024, group=DELIVERY, doc="A larger body is answered with 413."
+        name="webhook.max.bytes",
+        default=750_000,
+        group=DELIVERY,
+        doc="A larger body is answered with 413; the log takes 1 MB, unless it is told otherwise.",
     )
     backlog: Annotated[int, Range(1)] = key(
         name="webhook.backlog.max",

@@ -474,15 +474,27 @@ def test_a_link_to_another_origin_is_followed_if_told_and_without_credentials(or
     assert not {"authorization", "x-key"} & set(request.headers)
 
 
-@pytest.mark.parametrize("target", ["file:///etc/passwd", "http://user:pass@127.0.0.1/", "gopher://x/"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "file:///etc/passwd",
+        "http://user:pass@127.0.0.1/",
+        "gopher://x/",
+        "http://127.0.0.1\\@evil.example/",
+        "http://127.0.0.1 /",
+        "http://[::1/",
+        "http://a b/",
+    ],
+)
 def test_a_link_that_is_no_url_of_http_is_not_followed(orders: Orders, target: str) -> None:
     orders.server.answering = lambda request: Response(
         200, {"data": {"orders": [order(0)]}, "paging": {"next": target}}
     )
-    with SourceTaskHarness(HttpSource, props(orders, "next", http_redirects="any")) as run:
-        run.poll_until(1)
-        with pytest.raises(ConnectError, match="is no URL"):
-            run.poll()
+    with (
+        SourceTaskHarness(HttpSource, props(orders, "next", http_redirects="any")) as run,
+        pytest.raises(ConnectError, match="is no URL"),
+    ):
+        run.poll_until(5)
 
 
 def test_a_page_that_is_its_own_next_one_does_not_go_on_for_ever(orders: Orders) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from kconnect_workers.config.properties_file import read_properties_file
 from services.pool import RunningPool, call, running_pool
+from services.stage import Kafka
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -107,6 +108,9 @@ def test_work_moves_to_a_worker_that_joins_and_back_when_it_is_killed(pool: Runn
     pool.wait_until(lambda: pipes.runs_without(third_id), "takeover")
     assert set(pipes.placement()) == before
     pool.wait_until(pipes.have_arrived, "all lines of the two that are left")
+    for name in pipes.names:  # where sources are exactly-once unless told otherwise
+        written = sorted(str(message.value(), "utf-8") for message in Kafka(pool.bootstrap).committed_messages(name))
+        assert written == sorted(f"{name} {number}" for number in range(15))
     pipes.delete("one")
     pool.wait_until(lambda: pool.workers["two"].get("/connectors") == [], "no connectors")
 

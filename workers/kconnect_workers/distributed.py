@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from kconnect_workers.runtime.environment import Environment
 
 _REQUEST_SECONDS = 90.0
+
+_logger = logging.getLogger(__name__)
 
 
 def run(config_file: Path, *, show_progress: bool = False) -> int:
@@ -48,6 +52,7 @@ class DistributedWorker(Worker):
             self.props.setdefault(exactly_once.SUPPORT, self.config.exactly_once_source_support)
             if exactly_once.is_enabled(self.props):
                 self.props.setdefault("consumer.isolation.level", "read_committed")
+        self._check_reach()
         own = default_data_dir() / "workers" / f"{self.config.group_id}-{self.endpoint.port}"
         self.folder = Path(self.config.worker_dir or own).absolute()
 
@@ -88,6 +93,15 @@ class DistributedWorker(Worker):
             holds_lease=lambda: self.membership.holds_lease(lease_s),
         )
 
+    def _check_reach(self) -> None:
+        """Tell of an address that workers on other machines cannot call, where there may be some."""
+        brokers = [server.rpartition(":")[0] for server in self.config.bootstrap_servers or ()]
+        if _is_loopback(self.endpoint.advertised_host) and not all(map(_is_loopback, brokers)):
+            _logger.warning(
+                "workers on other machines cannot reach this one at %s: set listeners, or rest.advertised.host.name",
+                self.endpoint.advertised_url,
+            )
+
     async def before_herding(self) -> None:
         """What others run is theirs."""
 
@@ -96,3 +110,10 @@ class DistributedWorker(Worker):
 
     def describe(self) -> list[str]:
         return [f"a worker of the pool {self.config.group_id}, at {self.bootstrap_servers} (cluster {self.cluster_id})"]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

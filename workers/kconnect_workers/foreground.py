@@ -36,7 +36,7 @@ def run(
     log_to_stderr()
     allow_many_files()
     try:
-        props = read_worker_file(config_file, command)
+        props = read_worker_file(config_file)
         with blaming(config_file):
             worker = make(props)
         asyncio.run(_serve(worker, config_file, show_progress=show_progress))

@@ -226,3 +226,26 @@ def test_a_worker_whose_offsets_are_in_a_file_is_not_exactly_once() -> None:
     outside = {"bootstrap.servers": "kafka:9092", "offset.storage.file.filename": "offsets"}
     with pytest.raises(ConfigError, match="a standalone worker keeps offsets in a file"):
         StandaloneConfig.parse(given | outside)
+
+
+def test_a_pool_on_the_embedded_log_has_defaults_of_one_broker_that_answers_at_once() -> None:
+    config = DistributedConfig.parse(POOL).on_embedded_log()
+    assert (config.session_timeout_ms, config.heartbeat_interval_ms) == (6000, 1000)
+    assert config.scheduled_rebalance_max_delay_ms == 1000
+    assert config.exactly_once_source_support == "enabled"
+    assert config.config_storage_replication_factor == config.offset_storage_replication_factor == 1
+
+
+def test_what_is_given_to_a_pool_holds_on_the_embedded_log_but_for_replicas(caplog: pytest.LogCaptureFixture) -> None:
+    given = {
+        "session.timeout.ms": "20000",
+        "exactly.once.source.support": "disabled",
+        "offset.storage.replication.factor": "3",
+        "status.storage.replication.factor": "-1",
+    }
+    config = DistributedConfig.parse(POOL | given).on_embedded_log()
+    assert (config.session_timeout_ms, config.exactly_once_source_support) == (20000, "disabled")
+    assert config.offset_storage_replication_factor == 1
+    assert caplog.messages == [
+        "offset.storage.replication.factor: the embedded log is one broker, so each is taken as 1"
+    ]

@@ -44,7 +44,8 @@ class Peers:
 
         timeout = httpx.Timeout(self._timeout_s, connect=min(CONNECT_SECONDS, self._timeout_s))
         if self._client is None:
-            self._client = httpx.AsyncClient(trust_env=False)
+            # A connection that was kept may be closed at the other end, which would leave in doubt what was asked.
+            self._client = httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
         try:
             answer = await self._client.request(method, url, headers=headers, content=body, timeout=timeout)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as e:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -36,6 +37,7 @@ CODEC: Final[CodecOptions[Document]] = CodecOptions(
 
 _SELECTION_MS = 10_000
 _SOCKET_MS = 60_000
+_CLOSE_S = 2.0
 
 
 def client_of(config: ConnectionConfig, kind: str) -> Client:
@@ -64,6 +66,13 @@ def client_of(config: ConnectionConfig, kind: str) -> Client:
             return pymongo.MongoClient(config.uri.value.strip(), **settings, **files)
         except PyMongoError as error:
             raise translated(error, address) from None
+
+
+def closed(client: Client) -> None:
+    """Does not wait long for a server that does not answer: the driver would tell it that its sessions end."""
+    closing = threading.Thread(target=client.close, name="kconnect-mongodb-close", daemon=True)
+    closing.start()
+    closing.join(_CLOSE_S)
 
 
 def _allowed_nodes(servers: Sequence[Any]) -> Sequence[Any]:

@@ -12,7 +12,7 @@ from pymongo.errors import PyMongoError
 from pymongo.uri_parser_shared import _validate_uri  # `parse_uri` would look names up, which validation must not
 
 from kconnect import HIGH, LOW, Config, ConfigError, Password, key
-from kconnect.bounds import allow_host, allow_path, allowed_path
+from kconnect.bounds import allow_host, allow_path
 from kconnect.config import ConfigValue
 
 CONNECTION = "Connection"
@@ -44,10 +44,13 @@ class Address:
 
 def parse_uri(uri: str) -> Address:
     """ConfigError for what is no connection string or has options that are not known, without the string, which may
-    hold a password."""
+    hold a password, or names files that the worker does not allow."""
+    for name, _, path in (option.partition("=") for option in re.split("[&;]", uri.partition("?")[2])):
+        if name.lower() in _FILES:
+            allow_path(URI, unquote_plus(path))  # now: the driver opens it to see whether it can be read
     try:
         parsed = _validate_uri(uri, validate=True, warn=False)
-    except (PyMongoError, ValueError, TypeError) as error:
+    except (PyMongoError, ValueError, TypeError, OSError) as error:
         reason = _QUOTED.sub("…", str(error))  # what is quoted may be a piece of a password with a slash in it
         raise ConfigError(f"is no connection string: {reason}", key=URI, suggestion=_FORM) from None
     options = {name.lower(): value for name, value in dict(parsed["options"]).items()}
@@ -63,6 +66,11 @@ def parse_uri(uri: str) -> Address:
     return Address(scheme=scheme, hosts=tuple(sorted(hosts)), nodes=tuple(nodes), options=options)
 
 
+def _store(name: str, value: object) -> None:
+    if value:
+        allow_path(name, str(value))
+
+
 class ConnectionConfig(Config):
     """Shared by source and sink, which give `connection.uri` defaults of their own."""
 
@@ -74,7 +82,7 @@ class ConnectionConfig(Config):
         doc="Where MongoDB is, as a connection string with login and options; a source's default names the ports 27017 "
         "to 27019 of this host.",
     )
-    truststore: Annotated[str, allowed_path] = key(
+    truststore: Annotated[str, _store] = key(
         name="connection.ssl.truststore",
         default="",
         group=CONNECTION,
@@ -86,7 +94,7 @@ class ConnectionConfig(Config):
         group=CONNECTION,
         doc="The password of connection.ssl.truststore.",
     )
-    keystore: Annotated[str, allowed_path] = key(
+    keystore: Annotated[str, _store] = key(
         name="connection.ssl.keystore",
         default="",
         group=CONNECTION,
@@ -120,9 +128,6 @@ class ConnectionConfig(Config):
         address = self.address
         for host, port in address.nodes:
             allow_node(host, port)
-        for name in _FILES:
-            if name in address.options:
-                allow_path(URI, str(address.options[name]))
         if (self.api_strict or self.api_deprecation_errors) and not self.api_version:
             given = "server.api.strict" if self.api_strict else "server.api.deprecation.errors"
             raise ConfigError("needs server.api.version", key=given)
@@ -149,6 +154,15 @@ def refusals(uncovered: Mapping[str, tuple[str, ...]], props: Mapping[str, str])
         for name in asked
         if props[name].strip().lower() not in uncovered[name]
     ]
+
+
+def add_error(values: list[ConfigValue], error: ConfigError) -> None:
+    """To the value of the key that it names; to one of its own where there is none."""
+    for value in values:
+        if value.name == error.key:
+            value.add_error(str(error))
+            return
+    values.append(ConfigValue(error.key or "", errors=[str(error)]))
 
 
 CUSTOM_LOGIN: Final[Mapping[str, tuple[str, ...]]] = {

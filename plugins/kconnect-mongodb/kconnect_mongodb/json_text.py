@@ -17,6 +17,7 @@ from bson.codec_options import DatetimeConversion
 from bson.datetime_ms import DatetimeMS
 from bson.dbref import DBRef
 from bson.decimal128 import Decimal128
+from bson.errors import BSONError
 from bson.int64 import Int64
 from bson.max_key import MaxKey
 from bson.min_key import MinKey
@@ -38,12 +39,16 @@ _READING: Final = json_util.JSONOptions(
 )
 
 
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError, BSONError)
+"""All that comes out of the libraries for text that is not what it seems; msgspec's errors are ValueErrors."""
+
+
 def parse_document(text: str | bytes) -> Document:
     """DataError for what is no JSON object. Whole numbers are of 32 bits where they fit, as BSON has them."""
     try:
         marked = ('"$' if isinstance(text, str) else b'"$') in text  # type: ignore[operator] # of one kind both
         found = json_util.loads(text, json_options=_READING) if marked else msgspec.json.decode(text)
-    except (ValueError, TypeError, KeyError, msgspec.DecodeError) as error:
+    except _UNREADABLE as error:
         raise DataError(f"is no JSON document: {error}") from error
     if not isinstance(found, dict):
         raise DataError(f"is no JSON document but {type(found).__name__}")

@@ -17,8 +17,8 @@ from kconnect import (
 )
 from kconnect.config import ConfigValue
 from kconnect_mongodb.bulk_writer import BulkWriter
-from kconnect_mongodb.client import Client, client_of
-from kconnect_mongodb.connection_config import refusals
+from kconnect_mongodb.client import Client, client_of, closed
+from kconnect_mongodb.connection_config import add_error, refusals
 from kconnect_mongodb.failures import translating
 from kconnect_mongodb.sink_config import OVERRIDE, UNCOVERED, MongoSinkConfig, overridden
 from kconnect_mongodb.topic_plan import TopicPlan
@@ -46,11 +46,13 @@ class MongoSinkTask(SinkTask[MongoSinkConfig]):
         self._writer.write(records)
 
     def close(self, partitions: Sequence[TopicPartition]) -> None:
-        self._writer.forget()
+        if self._client is not None:
+            self._writer.forget()
 
     def stop(self) -> None:
-        if self._client is not None:
-            self._client.close()
+        client, self._client = self._client, None
+        if client is not None:
+            closed(client)
 
     def _check_once(self) -> None:
         """The login is tried with a command that needs one."""
@@ -81,7 +83,7 @@ class MongoSink(SinkConnector[MongoSinkConfig]):
                 for topic in _named_topics(props):
                     TopicPlan(config, topic)
             except ConfigError as error:
-                _add(values, error)
+                add_error(values, error)
         return values
 
     def alter_offsets(self, props: Mapping[str, str], offsets: Mapping[TopicPartition, int | None]) -> bool:
@@ -93,11 +95,3 @@ def _named_topics(props: Mapping[str, str]) -> list[str]:
     topics = [topic.strip() for topic in props.get("topics", "").split(",") if topic.strip()]
     overrides = {overridden(name, MongoSinkConfig.config_def.keys)[0] for name in props if name.startswith(OVERRIDE)}
     return sorted({*topics, *overrides}) or ["topic"]
-
-
-def _add(values: list[ConfigValue], error: ConfigError) -> None:
-    for value in values:
-        if value.name == error.key:
-            value.add_error(str(error))
-            return
-    values.append(ConfigValue(error.key or "", errors=[str(error)]))

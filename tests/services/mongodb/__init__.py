@@ -41,7 +41,7 @@ class MongoServer:
         """Returns when it answers. ServiceError when it does not."""
         data = self.folder / "data"
         data.mkdir(exist_ok=True)
-        command = [
+        command: list[str | Path] = [
             ferretdb(),
             "--handler=sqlite",
             # What is acknowledged survives a kill of the process, not of the machine.

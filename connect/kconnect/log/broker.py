@@ -107,6 +107,8 @@ class Broker:
 
         self._metrics = MetricsEndpoint(self._loop, address, figures)
         _LOG.info("metrics are at http://%s/metrics", self._metrics.endpoint)
+        if not address.is_loopback:
+            _LOG.warning("whoever can reach %s may read the names of topics and groups there", self._metrics.endpoint)
         return times.handle
 
     def _listen(

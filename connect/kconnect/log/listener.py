@@ -44,6 +44,11 @@ class Endpoint:
     host: str
     port: int
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only its own machine can reach it."""
+        return self.host == "localhost" or self.host == "::1" or self.host.startswith("127.")
+
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
@@ -92,7 +97,7 @@ class Listener:
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach it."""
-        return self.host == "localhost" or self.host == "::1" or self.host.startswith("127.")
+        return Endpoint(self.host, self.port).is_loopback
 
     @property
     def exposure(self) -> str | None:

@@ -176,6 +176,14 @@ def test_a_port_in_use_is_told_with_the_key(tmp_path: Path) -> None:
             log.start()
 
 
+@pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", False), ("0.0.0.0", True)])
+def test_whoever_may_read_them_is_told_of(tmp_path: Path, host: str, warned: bool) -> None:
+    with EmbeddedLog(tmp_path, settings={"metrics.listener": f"http://{host}:0"}) as log:
+        url_of(log)
+        log.stop()
+        assert ("whoever can reach" in log.stderr) is warned
+
+
 def test_labels_are_escaped() -> None:
     family = Family("f", "gauge", "About.")
     family.add(1, name='a"b\\c\nd')

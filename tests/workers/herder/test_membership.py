@@ -415,6 +415,21 @@ def test_a_status_of_a_worker_that_was_overtaken_is_not_written() -> None:
     run(scenario)
 
 
+def test_what_ends_when_the_worker_has_lost_its_place_has_not_failed() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.configs.put_connector("c", SOURCE)
+        await stage.configs.put_tasks("c", [{"n": "0"}])
+        await stage.given(TaskId("c", 0))
+        await stage.settle()
+        await stage.membership.on_lost()
+        stage.herder.supervision.on_status(TaskId("c", 0), State.FAILED, "its lease has run out")
+        stage.herder.supervision.on_status(TaskId("c", 0), State.UNASSIGNED)
+        await stage.settle()
+        assert stage.herder.task_status(TaskId("c", 0)).state == "UNASSIGNED"
+
+    run(scenario)
+
+
 def test_the_leader_removes_statuses_of_what_is_gone() -> None:
     async def scenario(stage: Stage) -> None:
         await stage.configs.put_connector("c", SOURCE)

@@ -211,7 +211,7 @@ class Supervision:
 
     def _note(self, id: str | TaskId, state: State, trace: str | None, *, misconfigured: bool = False) -> None:
         config = self._configs.state.config(connector_of(id))
-        if config is None or self._is_overtaken(id):
+        if config is None or self._is_overtaken(id, state):
             return
         trace = None if trace is None else process_redactor.redact(trace)
         if state is State.FAILED:
@@ -239,8 +239,10 @@ class Supervision:
             return trace
         return with_outlook(trace, self._recovery.failed(id, config))
 
-    def _is_overtaken(self, id: str | TaskId) -> bool:
-        """Whether another worker has been given `id` since, and has said so."""
+    def _is_overtaken(self, id: str | TaskId, state: State) -> bool:
+        """Whether `state` is of no matter: `id` may be another worker's by now, which speaks for it."""
+        if state is not State.UNASSIGNED and not self._pool.runs(id):
+            return True
         status = self._status(id)
         return (
             status is not None

@@ -197,7 +197,7 @@ class _EncoderCompiler:
         if message is not None:
             at = f"getattr({owner}, {name!r})" if iskeyword(name) else f"{owner}.{name}"
             value = self._scalar(schema, message.fields[0], y)
-            self._source.line(f"w = {at}; w.value = {value}; w.SetInParent()")
+            self._source.line(f"{at}.value = {value}")
         elif iskeyword(name):
             self._source.line(f"setattr({owner}, {name!r}, {self._scalar(schema, target, y)})")
         else:
@@ -237,7 +237,7 @@ class _EncoderCompiler:
             assert message is not None
             source.line(f"{at}.add().value = {self._scalar(held, message.fields[0], 'e')}")
         else:
-            source.line(self._fill(held, target, "e", f"{at}.add()").replace("; s.SetInParent()", ""))
+            source.line(self._fill(held, target, "e", f"{at}.add()"))
         source.indent -= 1
 
     def _set_map(self, schema: Schema, target: FieldDescriptor, y: str) -> None:

@@ -62,7 +62,6 @@ def set_time(message: Any, value: Any) -> None:
     millis = logical.millis_of_day(value)  # refuses zones
     message.hours, message.minutes, message.seconds = value.hour, value.minute, value.second
     message.nanos = millis % 1000 * _NANOS_PER_MILLI
-    message.SetInParent()  # midnight is all defaults
 
 
 def timestamp_of(message: Any) -> datetime:
@@ -75,7 +74,6 @@ def set_timestamp(message: Any, value: Any) -> None:
         raise TypeError(f"{value!r:.60} is no datetime")
     seconds, millis = divmod(logical.epoch_millis(value), 1000)
     message.seconds, message.nanos = seconds, millis * _NANOS_PER_MILLI
-    message.SetInParent()  # the epoch itself is all defaults
 
 
 READ: Final[dict[str, Callable[[Any], Any]]] = {

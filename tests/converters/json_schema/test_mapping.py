@@ -188,6 +188,11 @@ def test_connect_schemas_are_written(schema: Schema | None, described: dict[str,
     assert found == described
 
 
+def test_properties_carry_the_places_of_their_fields() -> None:
+    properties = written(struct(a=INT32_SCHEMA, b=OPTIONAL_STRING_SCHEMA))["properties"]
+    assert {name: each["connect.index"] for name, each in properties.items()} == {"a": 0, "b": 1}
+
+
 def test_other_properties_can_be_forbidden() -> None:
     assert written(struct(a=INT32_SCHEMA), object_additional_properties=False)["additionalProperties"] is False
     assert "additionalProperties" not in written(struct(a=INT32_SCHEMA))

@@ -188,6 +188,16 @@ def test_a_text_that_is_no_protobuf_is_refused_with_what_protoc_says(text: str, 
         parse_file(text, [])
 
 
+def test_the_messages_of_maps_count_in_places_only_where_the_registry_keeps_them() -> None:
+    """Java counts the messages of what is kept: a text does not name those of maps, a descriptor does."""
+    text = parse_file('syntax = "proto3"; message M { map<string, int32> m = 1; message N {} }', [])
+    assert text.indexes("M.N") == [0, 0]
+    assert text.message([0, 0]).name == "N"
+    serialized = parse_file(base64.b64encode(text.proto.SerializeToString()).decode(), [])
+    assert serialized.indexes("M.N") == [0, 1]
+    assert serialized.message([0, 1]).name == "N"
+
+
 def test_a_reference_that_leaves_its_folder_is_refused() -> None:
     with pytest.raises(DataError, match="no path inside a folder"):
         parse_file(TEXT, [("../evil.proto", TEXT)])

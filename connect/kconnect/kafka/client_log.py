@@ -19,7 +19,7 @@ _SILENCE_S = 300.0
 _PROBE_INTERVAL_S = 2.0
 _STEADY_S = 60.0
 """Brokers that are away again within less are tried more and more seldom: they may answer us, and not librdkafka."""
-_VARYING = re.compile(r"(/bootstrap|/\d+)(?=:)| \(after \d+ms[^)]*\)")
+_VARYING = re.compile(r"(/bootstrap|/\d+)(?=:)| \(after \d+ms.*\)$")
 
 
 class ClientLog:

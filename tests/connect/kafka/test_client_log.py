@@ -39,7 +39,8 @@ class Brokers:
         self.log.log(logging.ERROR, "%s [%s] %s", "FAIL", "sink#consumer-1", REFUSED)
         self.log.error(KafkaError(KafkaError._ALL_BROKERS_DOWN, "1/1 brokers are down"))
         for ms in range(100):
-            self.log.error(KafkaError(KafkaError._TRANSPORT, f"{REFUSED} (after {ms}ms in state CONNECT)"))
+            more = f", {ms} identical error(s) suppressed" if ms else ""
+            self.log.error(KafkaError(KafkaError._TRANSPORT, f"{REFUSED} (after {ms}ms in state CONNECT{more})"))
             self.log.error(KafkaError(KafkaError._ALL_BROKERS_DOWN, "1/1 brokers are down"))
 
     def come_back(self, failure: ConnectError | None = None) -> None:

@@ -36,8 +36,12 @@ class Answer(NamedTuple):
     body: bytes
     url: str
 
+    def told(self) -> str:
+        """For messages: where it came from, and what it says. A URL may have secrets in its parameters."""
+        return f"{process_redactor.redact(self.url)} answers {self.status}: {self.excerpt()}"
+
     def excerpt(self) -> str:
-        """Of the body, for messages: one line, cut, without the secrets that this process knows."""
+        """Of the body: one line, cut, without the secrets that this process knows."""
         text = " ".join(self.body[: 4 * _SHOWN].decode(errors="replace").split())
         text = process_redactor.redact(text)
         return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

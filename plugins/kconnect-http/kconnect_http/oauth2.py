@@ -79,12 +79,9 @@ class OAuth2Credentials:
             urlencode(form).encode(),
         )
         if answer.status in _PASSING:
-            raise RetriableError(f"no token from {settings.url}: it answers {answer.status}: {answer.excerpt()}")
+            raise RetriableError(f"no token: {answer.told()}")
         if answer.status != 200:
-            raise ConnectError(
-                f"no token from {settings.url}: it answers {answer.status}: {answer.excerpt()}. Check the client's id, "
-                "secret and scope"
-            )
+            raise ConnectError(f"no token: {answer.told()}. Check the client's id, secret and scope")
         self._keep(answer)
 
     def _keep(self, answer: Answer) -> None:

@@ -98,7 +98,7 @@ class HttpTask(SinkTask[C]):
 
     def _judge(self, request: Outgoing, answer: Answer) -> None:
         status = answer.status
-        said = f"{request.target.method} {request.target.url} is answered with {status}: {answer.excerpt()}"
+        said = f"{request.target.method}: {answer.told()}"
         if status in _LOGIN:
             raise ConnectError(f"{said}. Check the login (http.authorization.type, auth.type)")
         if status < 400:

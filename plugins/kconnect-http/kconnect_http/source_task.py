@@ -194,7 +194,7 @@ class HttpSourceTask(SourceTask[HttpSourceConfig]):
 
     def _refused(self, answer: Answer) -> None:
         """Returns where it is asked again later."""
-        said = f"{answer.url} answers {answer.status}: {answer.excerpt()}"
+        said = answer.told()
         if answer.status in _PASSING:
             wait_ms = retry_after_ms(answer.headers)
             if wait_ms is None:

@@ -198,8 +198,8 @@ def test_fresh_tokens_that_are_refused_fail_the_task(tokens: TokenServer) -> Non
 @pytest.mark.parametrize(
     ("response", "error", "says"),
     [
-        (Response(401, b"bad cl1ent-secret"), ConnectError, "no token from .*401.*Check the client"),
-        (Response(503), RetriableError, "no token from .*503"),
+        (Response(401, b"bad cl1ent-secret"), ConnectError, "no token: .*401.*Check the client"),
+        (Response(503), RetriableError, "no token: .*503"),
         (Response(200, b"<html>"), ConnectError, "no JSON object in place of a token"),
         (Response(200, {"token": "x"}), ConnectError, "without the property access_token"),
         (Response(302, b"", {"Location": "http://elsewhere.example/"}), ConnectError, "answers 302"),

@@ -242,9 +242,10 @@ def test_a_rate_is_kept(server: HttpServer) -> None:
 
 def test_records_that_are_refused_are_reported_with_the_answer_and_no_secret(server: HttpServer) -> None:
     body = b'{"error": "no such product, token tops3cret"}' + b"x" * 5000
+    url = server.url + "/in?api_key=als0-secret"
     server.answering = lambda request: Response(422 if request.json["id"] == 1 else 200, body)
     login = {"http_authorization_type": "static", "http_headers_authorization": "tops3cret"}
-    with sink(server.url, reporting=True, **login) as run:
+    with sink(url, reporting=True, **login) as run:
         records = [order(run, n) for n in range(3)]
         run.put(records)
         [(record, error)] = run.context.reports
@@ -253,6 +254,7 @@ def test_records_that_are_refused_are_reported_with_the_answer_and_no_secret(ser
     assert "422" in str(error)
     assert "no such product" in str(error)
     assert "tops3cret" not in str(error)
+    assert "als0-secret" not in str(error)
     assert len(str(error)) < 700
 
 

@@ -166,6 +166,21 @@ def test_acknowledgements_that_overtake_one_another_answer_nobody_too_early(send
         assert [first.result(SECONDS).status, second.result(SECONDS).status] == [200, 200]
 
 
+def test_offsets_that_are_stored_answer_those_up_to_them_and_nobody_else(senders: Senders) -> None:
+    given = props(free_port())
+    with SourceTaskHarness(WebhookSource, given) as run:
+        first = senders.send(url(given), b"1")
+        [one] = run.poll_until(1)
+        second = senders.send(url(given), b"2")
+        [two] = run.poll_until(1)
+        run.task.commit_offsets([({}, one.source_offset or {})])
+        assert first.result(SECONDS).status == 200
+        run.poll()
+        assert not second.done()
+        run.task.commit_offsets([({}, two.source_offset or {})])
+        assert second.result(SECONDS).status == 200
+
+
 def test_counting_goes_on_after_a_restart(senders: Senders) -> None:
     given = props(free_port())
     offsets = MemoryOffsets()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -187,6 +188,19 @@ def test_records_keep_the_times_that_the_log_has_given_them(log: Cluster, cluste
     kconnect("import", tmp_path / "archive", "-b", cluster.bootstrap)
     assert rows_in(cluster, topic) == before
     assert configs_of(cluster, topic)["message.timestamp.type"] == "LogAppendTime"
+
+
+@pytest.mark.needs("kafka")
+def test_kafkas_own_reader_reads_an_archive(log: Cluster, tmp_path: Path, kafka_tools: Any) -> None:
+    topic = log.new_topic()
+    fill(log, topic, 1, **{"compression.type": "lz4"})
+    kconnect("export", tmp_path / "archive", topic, "-b", log.bootstrap)
+    (segment,) = (tmp_path / "archive" / f"{topic}-0").iterdir()
+    dump = kafka_tools.run("kafka-dump-log", "--deep-iteration", "--print-data-log", "--files", str(segment))
+    assert len(re.findall(r"^\| offset: \d+", dump, re.MULTILINE)) == 80
+    batches = [line for line in dump.splitlines() if line.startswith("baseOffset")]
+    assert batches
+    assert all("isvalid: true" in line and "isTransactional: false" in line for line in batches)
 
 
 def test_topics_move_from_a_cluster_into_a_log(cluster: Cluster, tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import sleep
 from typing import Any, Final
 
 import bson
@@ -197,7 +197,7 @@ class BulkWriter:
             self._written_groups += 1
             if self._written_groups >= config.rate_every:
                 self._written_groups = 0
-                time.sleep(config.rate_timeout / 1000)
+                sleep(config.rate_timeout / 1000)
 
 
 def _decoded(write: Write) -> Document:

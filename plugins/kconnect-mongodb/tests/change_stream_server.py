@@ -79,7 +79,9 @@ class ChangeStreamServer(socketserver.ThreadingTCPServer):
             return self._aggregate(command)
         if name == "getMore":
             return self._get_more(command)
-        return {"ok": 1.0}
+        if name == "listCollections":
+            return self._cursor(command, 0, "firstBatch", [])
+        return {"ok": 1.0, "n": 1}
 
     def _hello(self) -> Event:
         address = f"127.0.0.1:{self.server_address[1]}"
@@ -145,15 +147,17 @@ class _Connection(socketserver.BaseRequestHandler):
             body = self._read(length - 16)
             if body is None:
                 return
-            command = bson.decode(body[5:] if code == _OP_MSG else body[body.index(b"\0", 4) + 9 :])
+            document = body[5:] if code == _OP_MSG else body[body.index(b"\0", 4) + 9 :]
+            [size] = struct.unpack_from("<i", document)
+            command = bson.decode(document[:size])  # what follows are the documents of a write
             answer = self.server.answer(command)
             if answer is None:
                 return
-            document = bson.encode(answer)
+            encoded = bson.encode(answer)
             if code == _OP_MSG:
-                reply, kind = struct.pack("<iB", 0, 0) + document, _OP_MSG
+                reply, kind = struct.pack("<iB", 0, 0) + encoded, _OP_MSG
             else:
-                reply, kind = struct.pack("<iqii", 8, 0, 0, 1) + document, _OP_REPLY
+                reply, kind = struct.pack("<iqii", 8, 0, 0, 1) + encoded, _OP_REPLY
             self.request.sendall(struct.pack("<iiii", 16 + len(reply), 0, request_id, kind) + reply)
 
     def _read(self, count: int) -> bytes | None:

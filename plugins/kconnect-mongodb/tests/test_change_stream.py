@@ -17,7 +17,9 @@ from bson.objectid import ObjectId
 from kconnect import ConfigError, ConnectError, DataError, RetriableError
 from kconnect.bounds import Bounds, set_bounds
 from kconnect.testing.conformance import SourceConformance, validation_errors
+from kconnect.testing.sinks import SinkTaskHarness
 from kconnect.testing.sources import MemoryOffsets, SourceTaskHarness
+from kconnect_mongodb.sink import MongoSink
 from kconnect_mongodb.source import MongoSource
 
 _SPEC = importlib.util.spec_from_file_location(
@@ -363,3 +365,22 @@ def test_a_node_that_a_replica_set_names_is_held_to_what_is_allowed(server: Any)
             run.poll()
     finally:
         set_bounds(Bounds())
+
+
+def test_a_time_series_is_made_before_the_first_document(server: Any) -> None:
+    """As the command that MongoDB documents: no server that can be had has them."""
+    props = {
+        "connection.uri": server.url,
+        "database": "shop",
+        "timeseries.timefield": "at",
+        "timeseries.metafield": "sensor",
+        "timeseries.granularity": "Minutes",
+        "timeseries.expire.after.seconds": "60",
+    }
+    with SinkTaskHarness(MongoSink, props) as run:
+        for _ in range(2):
+            run.put([run.record({"at": DAY, "sensor": 1})])
+    [create] = server.asked("create")
+    assert (create["create"], create["expireAfterSeconds"]) == ("orders", 60)
+    assert create["timeseries"] == {"timeField": "at", "metaField": "sensor", "granularity": "minutes"}
+    assert len(server.asked("insert")) == 2

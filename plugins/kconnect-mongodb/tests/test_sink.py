@@ -31,8 +31,10 @@ from kconnect.schema import (
 )
 from kconnect.testing.conformance import ReportingSinkConformance, validation_errors
 from kconnect.testing.sinks import SinkTaskHarness
+from kconnect_mongodb.client import CODEC
 from kconnect_mongodb.documents import document_of
 from kconnect_mongodb.sink import MongoSink
+from kconnect_mongodb.topic_plan import TopicPlan
 
 Shop = Database[dict[str, Any]]
 ROOT = "com.mongodb.kafka.connect.sink."
@@ -525,3 +527,31 @@ def test_what_asks_for_nothing_that_is_not_done_is_taken() -> None:
 
 def test_offsets_may_be_altered_as_one_likes() -> None:
     assert MongoSink().alter_offsets({"database": "shop"}, {TopicPartition("orders", 0): 7})
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (1_767_323_045_120, datetime(2026, 1, 2, 3, 4, 5, 120000, UTC)),
+        ("2026-01-02T03:04:05Z", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("2026-01-02 05:04:05+02:00", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("2026-01-02", datetime(2026, 1, 2, tzinfo=UTC)),
+        ("someday", "someday"),
+        (True, True),
+    ],
+)
+def test_times_of_series_may_be_made_of_numbers_and_text(given: Any, expected: Any) -> None:
+    props = {"database": "shop", "timeseries.timefield": "at", "timeseries.timefield.auto.convert": "true"}
+    plan = TopicPlan(MongoSink.config_class.parse(props), "orders")
+    prepared = plan.prepared(SinkRecord("orders", 0, None, None, None, {"_id": 1, "at": given}, 0))
+    assert prepared is not None
+    assert bson.decode(prepared[1].inserted.raw, CODEC) == {"_id": 1, "at": expected}  # type: ignore[union-attr]
+
+
+def test_bulk_writes_wait_for_the_rate_limit(shop: Shop, mongodb_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("kconnect_mongodb.bulk_writer.sleep", waits.append)
+    props = {"rate.limiting.timeout": "250", "rate.limiting.every.n": "2", "max.batch.size": "1"}
+    with sink(mongodb_url, **props) as run:
+        run.put([run.record({"_id": n}) for n in range(5)])
+    assert (waits, len(found(shop))) == ([0.25, 0.25], 5)

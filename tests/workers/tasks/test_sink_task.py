@@ -362,16 +362,26 @@ def test_a_killed_sink_is_taken_out_of_its_group(
     run(scenario())
 
 
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=[pytest.mark.interop, pytest.mark.needs("kafka")])])
+def cluster(request: pytest.FixtureRequest) -> Kafka:
+    """The log, and the real Apache Kafka."""
+    return Kafka(request.getfixturevalue("log_address" if request.param == "embedded" else "kafka_bootstrap"))
+
+
 def test_a_topic_that_is_made_anew_while_it_is_read_is_read_from_its_beginning(
-    environment: MakeEnvironment, kafka: Kafka, topic: str, written: Path
+    environment: MakeEnvironment, cluster: Kafka, written: Path
 ) -> None:
+    topic = "renewed"
+    cluster.create(topic)
+    cluster.produce(topic, numbers(10))
+
     async def scenario() -> None:
-        async with environment() as env:
+        async with environment({"bootstrap.servers": cluster.address}) as env:
             await collect(env, topic, written)
             await eventually(lambda: len(puts(written)) == 10)
             await eventually(lambda: env.tasks()[SINK].stats.records_pending == 0)
-            kafka.delete(topic)  # the sink's consumer has it made again
-            kafka.produce(topic, [b'{"again": %d}' % n for n in range(20)])
+            cluster.delete(topic)  # the sink's consumer has it made again
+            cluster.produce(topic, [b'{"again": %d}' % n for n in range(20)])
             await eventually(lambda: {"again": 19} in values())
             await eventually(lambda: {"again": 0} in values())
             await eventually(lambda: env.tasks()[SINK].stats.records_pending == 0)
@@ -381,7 +391,7 @@ def test_a_topic_that_is_made_anew_while_it_is_read_is_read_from_its_beginning(
 
     run(scenario())
     assert all({"again": n} in values() for n in range(20))
-    assert kafka.committed("connect-collector", topic) == {0: 20}
+    assert cluster.committed("connect-collector", topic) == {0: 20}
     calls = [line["call"] for line in journal(written) if line["call"] in ("open", "flush", "close")]
     assert calls[calls.index("close") - 1 :][:3] == ["flush", "close", "open"]
 

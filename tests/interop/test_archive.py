@@ -121,7 +121,7 @@ def configs_of(cluster: Cluster, topic: str) -> dict[str, str]:
     return {name: str(entry.value) for name, entry in entries.items()}
 
 
-@pytest.mark.parametrize("codec", ["none", "zstd", "gzip"])
+@pytest.mark.parametrize("codec", ["none", "zstd"])
 def test_topics_with_their_configs_and_groups_move_to_another_cluster(
     log: Cluster, cluster: Cluster, tmp_path: Path, codec: str
 ) -> None:

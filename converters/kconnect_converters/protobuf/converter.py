@@ -72,7 +72,7 @@ class ProtobufConverter(RegistryConverter["ProtoFile"]):
     def compile_encoder(self, schema: Schema | None, target: ProtoFile, prefix: bytes, *, lossy: bool) -> Encode:
         from kconnect_converters.protobuf.encoder import compile_encoder
 
-        record = self.own_schema(schema).record
+        record = self._own(schema).record
         assert schema is not None
         assert record is not None
         indexes = target.indexes(record)

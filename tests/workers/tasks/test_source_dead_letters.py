@@ -80,6 +80,21 @@ def test_a_record_that_is_refused_is_kept_as_far_as_it_got(
     assert told["exception.message"]
 
 
+def test_what_one_converter_refuses_is_json_and_the_rest_as_the_others_write_it(
+    environment: MakeEnvironment, kafka: Kafka, topic: str, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        async with environment() as env:
+            await count(env, topic, limit="3", key__converter="org.apache.kafka.connect.converters.LongConverter")
+            await eventually(lambda: env.tasks()[TASK].stats.dead_letters == 3)
+
+    run(scenario())
+    letters = [(b'"0"', b'{"stream":0,"n":%d}' % n) for n in range(3)]
+    assert kafka.read(f"{topic}-dead") == letters
+    assert {headers["__connect.errors.stage"] for headers in kafka.headers(f"{topic}-dead")} == {b"KEY_CONVERTER"}
+    assert offsets(kafka, tmp_path) == {b'["counter",{"stream":0}]': b'{"n":2}'}
+
+
 def test_what_the_log_refuses_is_kept_in_the_bytes_that_it_had(
     environment: MakeEnvironment, kafka: Kafka, topic: str, tmp_path: Path
 ) -> None:

@@ -26,7 +26,7 @@ from services.processes import free_ports
 
 pytestmark = pytest.mark.needs("mongodb-server")
 
-QUICK = "&serverSelectionTimeoutMS=1000"
+QUICK = "&serverSelectionTimeoutMS=300"
 WATCHED = {"database": "shop", "collection": "orders"}
 
 

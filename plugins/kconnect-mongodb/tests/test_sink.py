@@ -35,6 +35,7 @@ from kconnect_mongodb.client import CODEC
 from kconnect_mongodb.documents import document_of
 from kconnect_mongodb.sink import MongoSink
 from kconnect_mongodb.topic_plan import TopicPlan
+from services.mongodb import mongo_client, running_mongodb
 
 Shop = Database[dict[str, Any]]
 ROOT = "com.mongodb.kafka.connect.sink."
@@ -468,20 +469,19 @@ def test_mongo_errors_tolerance_goes_over_that_of_the_framework(
     assert len(found(shop)) == (0 if raises else 1)
 
 
-def test_a_time_series_is_asked_for_and_a_server_without_them_is_named(shop: Shop, mongodb_url: str) -> None:
+@pytest.mark.needs("mongodb-server")
+def test_a_server_without_time_series_is_named() -> None:
     props = {"timeseries.timefield": "at", "timeseries.timefield.auto.convert": "true"}
-    with (
-        sink(mongodb_url, **props) as run,
-        pytest.raises(ConnectError, match="the server has no time series") as failed,
-    ):
-        run.put([run.record({"_id": 1, "at": 5})])
-    assert not isinstance(failed.value, RetriableError | DataError)
-    shop.plain.insert_one({})
-    with (
-        sink(mongodb_url, **props, collection="plain") as run,
-        pytest.raises(ConnectError, match=r"shop\.plain is there, and is no time series"),
-    ):
-        run.put([run.record({"_id": 1, "at": 5})])
+    with running_mongodb() as server, mongo_client(server.url) as client:
+        with sink(server.url, **props) as run, pytest.raises(ConnectError, match="has no time series") as failed:
+            run.put([run.record({"_id": 1, "at": 5})])
+        assert not isinstance(failed.value, RetriableError | DataError)
+        client.shop.plain.insert_one({})
+        with (
+            sink(server.url, **props, collection="plain") as run,
+            pytest.raises(ConnectError, match=r"shop\.plain is there, and is no time series"),
+        ):
+            run.put([run.record({"_id": 1, "at": 5})])
 
 
 @pytest.mark.parametrize(

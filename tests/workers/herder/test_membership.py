@@ -262,6 +262,20 @@ def test_task_configs_go_to_the_leader(leads: bool) -> None:
     run(scenario)
 
 
+@pytest.mark.parametrize(
+    ("connector", "task"),
+    [
+        ("org.apache.kafka.connect.file.FileStreamSinkConnector", "org.apache.kafka.connect.file.FileStreamSinkTask"),
+        ("FileStreamSink", None),
+        ("kconnect_file.stream_sink:FileStreamSink", None),
+        ("Connector", None),
+    ],
+)
+def test_a_task_of_a_java_name_tells_its_class_to_workers_of_the_jvm(connector: str, task: str | None) -> None:
+    config = Stage().membership.task_config({"connector.class": connector}, {"file": "a.txt"})
+    assert config == {"file": "a.txt", **({} if task is None else {"task.class": task})}
+
+
 def test_task_configs_wait_for_a_leader_while_the_connector_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kconnect_workers.herder.supervisor._RETRY_SECONDS", 0.01)
 

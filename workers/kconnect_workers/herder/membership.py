@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ _PATIENCE_SECONDS = 10.0
 """How long a request waits for a rebalance to end before it is told to come again."""
 _LOOK_SECONDS = 0.05
 _RETRY_SECONDS = 0.5
+_JAVA_CONNECTOR = re.compile(r"((?:\w+\.)+\w+)Connector")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,12 @@ class Membership:
         if url is None:
             raise RebalanceInProgressError(f"{id} has not been given to any worker: the pool waits for a rebalance")
         raise ElsewhereError(f"{id} runs on another worker", url)
+
+    def task_config(self, connector: Mapping[str, str], task: Mapping[str, str]) -> dict[str, str]:
+        """With the task's Java class, if the connector has a Java name: a worker of the JVM's Kafka Connect that is in
+        the pool asks for it. It is called as nearly all are, `…Task` beside `…Connector`."""
+        named = _JAVA_CONNECTOR.fullmatch(connector.get("connector.class", ""))
+        return dict(task) if named is None else {"task.class": f"{named[1]}Task", **task}
 
     async def put_tasks(self, name: str, configs: Sequence[Mapping[str, str]]) -> None:
         try:

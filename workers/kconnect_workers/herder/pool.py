@@ -74,6 +74,10 @@ class Pool(Protocol):
         RebalanceInProgressError when it is nobody's for a while."""
         ...
 
+    def task_config(self, connector: Mapping[str, str], task: Mapping[str, str]) -> dict[str, str]:
+        """The config of a task, which its `connector` has made, as whichever worker it is given to can run it."""
+        ...
+
     async def put_tasks(self, name: str, configs: Sequence[Mapping[str, str]]) -> None:
         """Have the configs of a connector's tasks stored, by whoever may. UnstoredError when there is nobody at the
         moment, ConnectError when that fails."""
@@ -114,6 +118,9 @@ class Alone:
 
     async def expect_owner(self, id: str | TaskId) -> None:
         pass
+
+    def task_config(self, connector: Mapping[str, str], task: Mapping[str, str]) -> dict[str, str]:
+        return dict(task)
 
     async def put_tasks(self, name: str, configs: Sequence[Mapping[str, str]]) -> None:
         await self.configs.put_tasks(name, configs)

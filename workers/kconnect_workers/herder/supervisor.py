@@ -224,13 +224,14 @@ class ConnectorSupervisor:
         """Write the task configs that the connector wants now, if they, or the connector's own, are others than those
         that the stored ones were made with. When it cannot say, it is FAILED, and its tasks go on as they were."""
         try:
-            configs = await self._task_configs()
+            made = await self._task_configs()
         except ReportedError:
             return
         except ConnectError as e:
             self._report(self._name, State.FAILED, str(e))
             return
         state = self._configs.state
+        configs = [self._pool.task_config(state.config(self._name) or {}, config) for config in made]
         stored = [dict(config) for config in state.tasks(self._name)]
         applied = state.applied_config(self._name) == state.config(self._name)
         if state.inconsistent(self._name) or configs != stored or (configs and not applied):

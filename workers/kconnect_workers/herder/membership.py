@@ -274,7 +274,7 @@ class Membership:
         try:
             await self._configs.refresh(self._config.worker_sync_timeout_ms / 1000)
         except (ConnectError, TimeoutError) as e:
-            _logger.warning("the config topic was not read to its end: %s", e or "in time")
+            _logger.warning("the config topic was not read to its end: %s", str(e) or "in time")
 
     async def _follow_leadership(self) -> None:
         if not self.member.is_leader:

@@ -109,7 +109,9 @@ def test_work_moves_to_a_worker_that_joins_and_back_when_it_is_killed(pool: Runn
     assert set(pipes.placement()) == before
     pool.wait_until(pipes.have_arrived, "all lines of the two that are left")
     for name in pipes.names:  # where sources are exactly-once unless told otherwise
-        written = sorted((message.value() or b"").decode() for message in Kafka(pool.bootstrap).committed_messages(name))
+        written = sorted(
+            (message.value() or b"").decode() for message in Kafka(pool.bootstrap).committed_messages(name)
+        )
         assert written == sorted(f"{name} {number}" for number in range(15))
     pipes.delete("one")
     pool.wait_until(lambda: pool.workers["two"].get("/connectors") == [], "no connectors")

@@ -28,7 +28,11 @@ PLANTS = Path(__file__).parent / "plants"
             partial(offsets.source_killed_before_commit, kills=1),
             "everything of ledger is sent and committed",
         ),
-        ("sink_commits_before_put", partial(offsets.sink_killed_before_commit, kills=1), "records are lost"),
+        (
+            "sink_commits_before_put",
+            partial(offsets.sink_killed_before_commit, kills=1, at=("put",)),
+            "records are lost",
+        ),
         ("torn_tail_kept", disk.torn_by_a_kill, "cannot be read"),
         ("lease_never_checked", processes.worker_stopped, "ends with its lease"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from chaos.checker import ViolationError
@@ -57,10 +58,10 @@ def _has_begun_again(sink: SinkLedger, lives: int) -> bool:
     return sink.journal.lives > lives
 
 
-def sink_killed_before_commit(stage: Stage, kills: int = 3) -> None:
+def sink_killed_before_commit(stage: Stage, kills: int = 3, at: Sequence[str] = ("put", "flush")) -> None:
     """History 1 at the other end: the task is killed within a batch that is half put, and when all of it is put and
     its offsets are about to be committed."""
-    plan = [f"{stage.random.choice(['put', 'flush'])}@{stage.random.randint(20, 700)}" for _ in range(kills)]
+    plan = [f"{stage.random.choice(at)}@{stage.random.randint(20, 700)}" for _ in range(kills)]
     source = SourceLedger(folder=stage.folder, limit=2000)
     sink = SinkLedger(folder=stage.folder, topic=source.topic, props={"kills": ",".join(plan)})
     with stage.worker([source.connector]) as worker:

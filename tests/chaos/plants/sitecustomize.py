@@ -16,7 +16,7 @@ def commit_before_acknowledgement() -> None:
     """A delivery counts as done as soon as it is queued."""
     from kconnect_workers.tasks.delivery import Delivery
 
-    Delivery.done = property(lambda self: self._sealed)  # type: ignore[method-assign,assignment]
+    Delivery.done = property(lambda self: self.sealed)  # type: ignore[method-assign,assignment]
 
 
 def offsets_by_count() -> None:

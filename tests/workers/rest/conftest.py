@@ -46,7 +46,8 @@ def replay_worker(mode: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         with running_worker(folder, props) as worker:
             yield worker
     else:
-        with running_pool(folder, {**props, "exactly.once.source.support": "disabled"}) as pool:
+        as_recorded = {"exactly.once.source.support": "disabled", "offset.flush.interval.ms": "60000"}
+        with running_pool(folder, {**props, **as_recorded}) as pool:
             yield pool.add("worker")[0]
 
 

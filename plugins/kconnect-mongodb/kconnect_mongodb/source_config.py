@@ -15,6 +15,7 @@ from kconnect.java_regex import valid_regex
 from kconnect.validators import CaseInsensitiveValidString
 from kconnect_mongodb.client import Document
 from kconnect_mongodb.connection_config import CUSTOM_LOGIN, URI, ConnectionConfig
+from kconnect_mongodb.event_schema import KEY_SCHEMA, VALUE_SCHEMA
 from kconnect_mongodb.java_names import JavaName, full_names
 from kconnect_mongodb.json_text import FORMATS, JsonFormat, json_array, json_document
 
@@ -37,46 +38,6 @@ COPY: Final = "startup.mode.copy.existing."
 _OLD_COPY: Final = "copy.existing."
 _STARTUP_AT: Final = "startup.mode.timestamp.start.at.operation.time"
 _SECONDS = re.compile(r"-?\d{1,10}")
-_KEY_SCHEMA: Final = '{"type": "record", "name": "keySchema", "fields": [{"name": "_id", "type": "string"}]}'
-_TEXT: Final = '["string", "null"]'
-
-
-def _record(name: str, *fields: str) -> str:
-    return f'{{"name": "{name}", "type": "record", "fields": [{", ".join(fields)}]}}'
-
-
-def _field(name: str, kind: str = _TEXT) -> str:
-    return f'{{"name": "{name}", "type": {kind}}}'
-
-
-def _optional(kind: str) -> str:
-    return f'[{kind}, "null"]'
-
-
-_PLACE: Final = (_field("db", '"string"'), _field("coll"))
-_TRUNCATED: Final = _record("truncatedArray", _field("field", '"string"'), _field("newSize", '"int"'))
-_UPDATE: Final = _record(
-    "updateDescription",
-    _field("updatedFields"),
-    _field("removedFields", _optional('{"type": "array", "items": "string"}')),
-    _field("truncatedArrays", _optional(f'{{"type": "array", "items": {_TRUNCATED}}}')),
-    _field("disambiguatedPaths"),
-)
-_VALUE_SCHEMA: Final = _record(
-    "ChangeStream",
-    _field("_id", '"string"'),
-    _field("operationType"),
-    _field("fullDocumentBeforeChange"),
-    _field("fullDocument"),
-    _field("ns", _optional(_record("ns", *_PLACE))),
-    _field("to", _optional(_record("to", *_PLACE))),
-    _field("documentKey"),
-    _field("updateDescription", _optional(_UPDATE)),
-    _field("clusterTime"),
-    _field("wallTime", _optional('"long"')),
-    _field("txnNumber", _optional('"long"')),
-    _field("lsid", _optional(_record("lsid", _field("id", '"string"'), _field("uid", '"string"')))),
-)
 
 
 def _array(name: str, value: object) -> None:
@@ -258,13 +219,13 @@ class MongoSourceConfig(ConnectionConfig):
     )
     key_schema_text: str = key(
         name="output.schema.key",
-        default=_KEY_SCHEMA,
+        default=KEY_SCHEMA,
         group=OUTPUT,
         doc="An Avro schema of keys, for the format schema.",
     )
     value_schema_text: str = key(
         name="output.schema.value",
-        default=_VALUE_SCHEMA,
+        default=VALUE_SCHEMA,
         group=OUTPUT,
         doc="An Avro schema of values; the default is that of an event.",
     )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import bson
@@ -21,39 +19,31 @@ from kconnect.testing.sinks import SinkTaskHarness
 from kconnect.testing.sources import MemoryOffsets, SourceTaskHarness
 from kconnect_mongodb.sink import MongoSink
 from kconnect_mongodb.source import MongoSource
-
-_SPEC = importlib.util.spec_from_file_location(
-    "change_stream_server", Path(__file__).with_name("change_stream_server.py")
-)
-assert _SPEC
-assert _SPEC.loader
-servers: Any = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(servers)
-event, token = servers.event, servers.token
+from services.mongodb.change_streams import ChangeStreamServer, event, token
 
 DAY = datetime(2026, 1, 2, tzinfo=UTC)
 WATCHED = {"database": "shop", "collection": "orders", "poll.await.time.ms": "50"}
 
 
 @pytest.fixture
-def server() -> Iterator[Any]:
-    with servers.ChangeStreamServer() as running:
+def server() -> Iterator[ChangeStreamServer]:
+    with ChangeStreamServer() as running:
         yield running
 
 
-def source(server: Any, offsets: MemoryOffsets | None = None, **more: str) -> SourceTaskHarness:
+def source(server: ChangeStreamServer, offsets: MemoryOffsets | None = None, **more: str) -> SourceTaskHarness:
     props = {"name": "test", "connection.uri": server.url, **WATCHED, **more}
     return SourceTaskHarness(MongoSource, props, offsets=offsets)
 
 
-def at(server: Any, number: int, **more: str) -> MemoryOffsets:
+def at(server: ChangeStreamServer, number: int, **more: str) -> MemoryOffsets:
     """Offsets behind an event."""
     offsets = MemoryOffsets()
     offsets.store(partition(server), {"_id": json.dumps(token(number)), **more})
     return offsets
 
 
-def partition(server: Any) -> dict[str, str]:
+def partition(server: ChangeStreamServer) -> dict[str, str]:
     return {"ns": f"mongodb://127.0.0.1:{server.server_address[1]}/shop.orders"}
 
 
@@ -61,7 +51,7 @@ class TestMongoSourceOfChangeStreams(SourceConformance):
     connector_class = MongoSource
 
     @pytest.fixture
-    def props(self, server: Any) -> dict[str, str]:
+    def props(self, server: ChangeStreamServer) -> dict[str, str]:
         server.add(*(event(n, fullDocument={"_id": n}) for n in range(1, 4)))
         timed = {"startup.mode": "timestamp", "startup.mode.timestamp.start.at.operation.time": "0"}
         return {"name": "test", "connection.uri": server.url, **WATCHED, **timed}
@@ -71,7 +61,7 @@ class TestMongoSourceOfChangeStreams(SourceConformance):
         assert "tops3cret" not in repr(MongoSource.config_class.parse(given))
 
 
-def test_events_become_records_with_the_offsets_of_mongo_kafka(server: Any) -> None:
+def test_events_become_records_with_the_offsets_of_mongo_kafka(server: ChangeStreamServer) -> None:
     oid = ObjectId("5f0000000000000000000001")
     first = event(
         1, documentKey={"_id": oid}, fullDocument={"_id": oid, "n": bson.Int64(5), "at": datetime(2026, 1, 2)}
@@ -92,7 +82,7 @@ def test_events_become_records_with_the_offsets_of_mongo_kafka(server: Any) -> N
     assert (delete.key, json.loads(delete.value)["operationType"]) == ('{"_id": 2}', "delete")
 
 
-def test_what_was_stored_is_gone_on_behind(server: Any) -> None:
+def test_what_was_stored_is_gone_on_behind(server: ChangeStreamServer) -> None:
     server.add(*(event(n) for n in range(1, 6)))
     with source(server, at(server, 2)) as run:
         assert [record.key for record in run.poll_until(3)] == ['{"_id": 3}', '{"_id": 4}', '{"_id": 5}']
@@ -101,7 +91,7 @@ def test_what_was_stored_is_gone_on_behind(server: Any) -> None:
     assert opened["aggregate"] == "orders"
 
 
-def test_a_copy_that_was_not_done_has_no_token_to_go_on_behind(server: Any) -> None:
+def test_a_copy_that_was_not_done_has_no_token_to_go_on_behind(server: ChangeStreamServer) -> None:
     server.add(event(1))
     with source(server, at(server, 0, copy="true")) as run:
         assert run.poll() == []
@@ -132,7 +122,7 @@ def test_a_copy_that_was_not_done_has_no_token_to_go_on_behind(server: Any) -> N
     ],
 )
 def test_the_server_is_asked_for_what_the_configuration_says(
-    server: Any, props: dict[str, str], stage: dict[str, Any], database: str, aggregate: Any
+    server: ChangeStreamServer, props: dict[str, str], stage: dict[str, Any], database: str, aggregate: Any
 ) -> None:
     more = {"pipeline": '[{"$match": {"operationType": "insert"}}]', "batch.size": "7"}
     with source(server, **more, **props) as run:
@@ -144,7 +134,7 @@ def test_the_server_is_asked_for_what_the_configuration_says(
     assert server.asked("getMore")[0]["maxTimeMS"] == 50
 
 
-def test_documents_alone_with_tombstones(server: Any) -> None:
+def test_documents_alone_with_tombstones(server: ChangeStreamServer) -> None:
     props = {"publish.full.document.only": "true", "publish.full.document.only.tombstone.on.delete": "true"}
     with source(server, at(server, 0), **props, **{"output.json.formatter": "SimplifiedJson"}) as run:
         server.add(event(1, fullDocument={"_id": 1}), event(2, "update", fullDocument=None), event(3, "delete"))
@@ -153,7 +143,7 @@ def test_documents_alone_with_tombstones(server: Any) -> None:
     assert records[1].value_schema is None
 
 
-def test_keys_may_be_resume_tokens_and_values_bson(server: Any) -> None:
+def test_keys_may_be_resume_tokens_and_values_bson(server: ChangeStreamServer) -> None:
     props = {"change.stream.document.key.as.key": "false", "output.format.value": "bson"}
     with source(server, at(server, 0), **props) as run:
         server.add(event(1, fullDocument={"_id": 1, "d": bson.Decimal128("1.5")}))
@@ -162,7 +152,7 @@ def test_keys_may_be_resume_tokens_and_values_bson(server: Any) -> None:
     assert bson.decode(record.value)["fullDocument"] == {"_id": 1, "d": bson.Decimal128("1.5")}
 
 
-def test_a_lost_connection_loses_and_doubles_nothing(server: Any) -> None:
+def test_a_lost_connection_loses_and_doubles_nothing(server: ChangeStreamServer) -> None:
     with source(server, at(server, 0)) as run:
         server.add(event(1))
         keys = [record.key for record in run.poll_until(1)]
@@ -172,7 +162,7 @@ def test_a_lost_connection_loses_and_doubles_nothing(server: Any) -> None:
     assert keys == ['{"_id": 1}', '{"_id": 2}', '{"_id": 3}']
 
 
-def test_a_server_that_steps_down_is_waited_for_behind_what_was_read(server: Any) -> None:
+def test_a_server_that_steps_down_is_waited_for_behind_what_was_read(server: ChangeStreamServer) -> None:
     with source(server, at(server, 0)) as run:
         server.add(event(1))
         assert len(run.poll_until(1)) == 1
@@ -197,7 +187,7 @@ def fail_resumes(command: Any) -> Any:
     return LOST if "startAfter" in stage.get("$changeStream", {}) else None
 
 
-def test_a_token_that_is_not_known_any_more_fails_the_task_with_what_to_do(server: Any) -> None:
+def test_a_token_that_is_not_known_any_more_fails_the_task_with_what_to_do(server: ChangeStreamServer) -> None:
     server.fail = fail_resumes
     with (
         source(server, at(server, 1)) as run,
@@ -209,7 +199,7 @@ def test_a_token_that_is_not_known_any_more_fails_the_task_with_what_to_do(serve
 
 
 def test_a_token_that_is_not_known_any_more_is_left_where_errors_are_tolerated(
-    server: Any, caplog: pytest.LogCaptureFixture
+    server: ChangeStreamServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.fail = fail_resumes
     with source(server, at(server, 1), **{"errors.tolerance": "all"}) as run:
@@ -220,7 +210,7 @@ def test_a_token_that_is_not_known_any_more_is_left_where_errors_are_tolerated(
     assert "EVENTS BETWEEN ARE LOST" in caplog.text
 
 
-def test_a_dropped_collection_is_gone_on_behind(server: Any) -> None:
+def test_a_dropped_collection_is_gone_on_behind(server: ChangeStreamServer) -> None:
     with source(server, at(server, 0)) as run:
         server.add(event(1, "drop"), event(2, "invalidate"))
         assert len(run.poll_until(2)) == 2
@@ -229,7 +219,7 @@ def test_a_dropped_collection_is_gone_on_behind(server: Any) -> None:
     assert server.asked("aggregate")[-1]["pipeline"] == [{"$changeStream": {"startAfter": token(2)}}]
 
 
-def test_heartbeats_store_where_the_stream_is_while_nothing_comes(server: Any) -> None:
+def test_heartbeats_store_where_the_stream_is_while_nothing_comes(server: ChangeStreamServer) -> None:
     server.add(event(1))
     with source(server, **{"heartbeat.interval.ms": "1"}) as run:
         [beat] = run.poll_until(1)
@@ -240,7 +230,7 @@ def test_heartbeats_store_where_the_stream_is_while_nothing_comes(server: Any) -
         assert run.poll() == []  # the token is the same
 
 
-def test_a_copy_comes_first_and_then_what_changed_since_it_began(server: Any) -> None:
+def test_a_copy_comes_first_and_then_what_changed_since_it_began(server: ChangeStreamServer) -> None:
     server.add(event(1))
     server.documents = [{"_id": 10}, {"_id": 11}, {"_id": 12}]
     props = {"startup.mode": "copy_existing", "poll.max.batch.size": "2", "publish.full.document.only": "true"}
@@ -260,7 +250,7 @@ def test_a_copy_comes_first_and_then_what_changed_since_it_began(server: Any) ->
     assert [record.source_offset for record in last] == [{"_id": '{"_data": "820000000000000001"}'}]
 
 
-def test_a_copy_with_a_pipeline_has_the_server_make_events(server: Any) -> None:
+def test_a_copy_with_a_pipeline_has_the_server_make_events(server: ChangeStreamServer) -> None:
     props = {"copy.existing": "true", "copy.existing.pipeline": '[{"$match": {"a": 1}}]', "pipeline": '[{"$limit": 5}]'}
     with source(server, **props) as run:
         run.poll()
@@ -269,7 +259,7 @@ def test_a_copy_with_a_pipeline_has_the_server_make_events(server: Any) -> None:
     assert make["$replaceRoot"]["newRoot"]["ns"] == {"db": {"$literal": "shop"}, "coll": {"$literal": "orders"}}
 
 
-def test_an_event_that_has_no_form_goes_to_the_dead_letters_where_that_is_tolerated(server: Any) -> None:
+def test_an_event_that_has_no_form_goes_to_the_dead_letters_where_that_is_tolerated(server: ChangeStreamServer) -> None:
     schema = '{"type": "record", "name": "r", "fields": [{"name": "n", "type": "int"}]}'
     props = {"output.format.value": "schema", "output.schema.value": schema, "publish.full.document.only": "true"}
     with source(server, at(server, 0), **props) as run:
@@ -296,7 +286,7 @@ DECORATED = {"topic.prefix": "p", "topic.suffix": "s", "topic.separator": "-"}
         ({"topic.namespace.map": REGEXES}, ["x.orders", "shop.items", "other!"]),
     ],
 )
-def test_topics_are_named_by_namespaces(server: Any, props: dict[str, str], names: list[str]) -> None:
+def test_topics_are_named_by_namespaces(server: ChangeStreamServer, props: dict[str, str], names: list[str]) -> None:
     with source(server, at(server, 0), **props) as run:
         server.add(event(1), event(2, ns={"db": "shop", "coll": "items"}), event(3, "dropDatabase", ns={"db": "other"}))
         assert [record.topic for record in run.poll_until(3)] == names
@@ -310,7 +300,7 @@ def test_topics_are_named_by_namespaces(server: Any, props: dict[str, str], name
         ({"_id": {"_data": "82"}}, "none of a change stream"),
     ],
 )
-def test_offsets_that_are_none_are_refused(server: Any, offset: dict[str, Any], reason: str) -> None:
+def test_offsets_that_are_none_are_refused(server: ChangeStreamServer, offset: dict[str, Any], reason: str) -> None:
     props = {"connection.uri": server.url, **WATCHED}
     here = frozenset(partition(server).items())
     with pytest.raises(ConnectError, match=reason):
@@ -354,7 +344,7 @@ def test_a_configuration_that_cannot_work_is_refused_by_key(props: dict[str, str
     assert reason in errors[key][0]
 
 
-def test_a_node_that_a_replica_set_names_is_held_to_what_is_allowed(server: Any) -> None:
+def test_a_node_that_a_replica_set_names_is_held_to_what_is_allowed(server: ChangeStreamServer) -> None:
     port = server.server_address[1]
     set_bounds(Bounds.from_props({"egress.allow": f"localhost:{port}"}))
     try:
@@ -367,7 +357,7 @@ def test_a_node_that_a_replica_set_names_is_held_to_what_is_allowed(server: Any)
         set_bounds(Bounds())
 
 
-def test_a_time_series_is_made_before_the_first_document(server: Any) -> None:
+def test_a_time_series_is_made_before_the_first_document(server: ChangeStreamServer) -> None:
     """As the command that MongoDB documents: no server that can be had has them."""
     props = {
         "connection.uri": server.url,

@@ -374,3 +374,33 @@ def test_a_time_series_is_made_before_the_first_document(server: ChangeStreamSer
     assert (create["create"], create["expireAfterSeconds"]) == ("orders", 60)
     assert create["timeseries"] == {"timeField": "at", "metaField": "sensor", "granularity": "minutes"}
     assert len(server.asked("insert")) == 2
+
+
+def test_events_have_mongo_kafkas_schema_unless_another_is_given(server: ChangeStreamServer) -> None:
+    changed = {"updatedFields": {"n": 1}, "removedFields": ["a"], "truncatedArrays": [{"field": "l", "newSize": 2}]}
+    props = {"output.format.value": "schema", "output.format.key": "schema"}
+    with source(server, at(server, 0), **props) as run:
+        server.add(event(1, "update", updateDescription=changed, wallTime=DAY, txnNumber=bson.Int64(7)))
+        [record] = run.poll_until(1)
+    assert record.value_schema is not None
+    assert record.value_schema.name == "ChangeStream"
+    assert record.key == {"_id": '{"_data": "820000000000000001"}'}
+    assert record.value == {
+        "_id": '{"_data": "820000000000000001"}',
+        "operationType": "update",
+        "fullDocumentBeforeChange": None,
+        "fullDocument": None,
+        "ns": {"db": "shop", "coll": "orders"},
+        "to": None,
+        "documentKey": '{"_id": 1}',
+        "updateDescription": {
+            "updatedFields": '{"n": 1}',
+            "removedFields": ["a"],
+            "truncatedArrays": [{"field": "l", "newSize": 2}],
+            "disambiguatedPaths": None,
+        },
+        "clusterTime": '{"$timestamp": {"t": 1700000001, "i": 1}}',
+        "wallTime": 1_767_312_000_000,
+        "txnNumber": 7,
+        "lsid": None,
+    }

@@ -92,7 +92,8 @@ class ErrorHandler:
         ConnectError that ends the task."""
         if not self._policy.tolerate_all:
             raise ConnectError(
-                f"{self.fatal(failure)} (errors.tolerance=all would pass over such records)"
+                f"{self.fatal(failure)} (errors.tolerance=all would pass over such records, and keep them where "
+                "errors.deadletterqueue.topic.name says)"
             ) from failure.error
         self.failures += 1
         self.skipped += 1

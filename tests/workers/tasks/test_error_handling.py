@@ -8,7 +8,7 @@ import pytest
 
 from kconnect.errors import ConnectError, DataError, RetriableError
 from kconnect_workers.states import TaskId
-from kconnect_workers.tasks.error_handling import ErrorHandler, ErrorPolicy, Failure, Stage
+from kconnect_workers.tasks.error_handling import ErrorHandler, ErrorPolicy, Failure, Stage, StoppedError
 
 FAILURE = Failure(
     stage=Stage.VALUE_CONVERTER, executing_class="some.Converter", error=DataError("no number"), where="orders-3@17"
@@ -94,6 +94,6 @@ def test_nothing_is_retried_by_default() -> None:
 def test_a_retry_without_end_ends_when_the_task_is_to_stop() -> None:
     clock = Clock(stop_after=100)
     _, operation = failing(10**6)
-    with pytest.raises(RetriableError):
+    with pytest.raises(StoppedError):
         handler(clock, retry_timeout_s=None).retry(operation, RetriableError("try 0"))  # type: ignore[arg-type]
     assert clock.now >= 100

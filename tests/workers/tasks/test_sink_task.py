@@ -87,6 +87,27 @@ def test_a_put_that_may_be_retried_gets_the_same_records_again(
     assert first["offsets"] == second["offsets"]
 
 
+def test_a_record_that_is_tried_again_when_the_task_stops_is_left_for_the_next_run(
+    environment: MakeEnvironment, kafka: Kafka, topic: str, written: Path
+) -> None:
+    group = {"consumer.override.group.id": topic}
+    waiting = {"transforms": "w", "transforms.w.type": "Waiting", "transforms.w.at": "7"}
+    tolerant = {"errors.tolerance": "all", "errors.retry.timeout": "-1", "errors.retry.delay.max.ms": "300"}
+
+    async def scenario() -> None:
+        async with environment() as env:
+            one = {"consumer.override.max.poll.records": "1"}
+            await collect(env, topic, written, **group, **one, **waiting, **tolerant)
+            await eventually(lambda: env.tasks()[SINK].stats.retries > 0)
+        assert kafka.committed(topic, topic) == {0: 7}
+        async with environment() as env:
+            await collect(env, topic, written, **group)
+            await eventually(lambda: len(puts(written)) == 10)
+
+    run(scenario())
+    assert puts(written) == list(range(10))
+
+
 def test_a_task_can_go_back(environment: MakeEnvironment, topic: str, written: Path) -> None:
     async def scenario() -> None:
         async with environment() as env:

@@ -63,6 +63,26 @@ def test_rows_keep_their_offsets_whatever_a_transform_makes_of_them(
     assert stored(kafka, tmp_path) == {b'["counter",{"stream":0}]': b'{"n":999}'}
 
 
+def test_a_record_that_is_still_being_tried_when_the_task_stops_is_sent_by_the_next_run(
+    environment: MakeEnvironment, kafka: Kafka, topic: str, tmp_path: Path
+) -> None:
+    waiting = {"transforms": "w", "transforms.w.type": "Waiting", "transforms.w.at": "250"}
+    tolerant = {"errors.tolerance": "all", "errors.retry.timeout": "-1", "errors.retry.delay.max.ms": "300"}
+
+    async def scenario() -> None:
+        async with environment() as env:
+            await count(env, topic, **waiting, **tolerant)
+            await eventually(lambda: env.tasks()[TASK].stats.retries > 0)
+        assert numbers(kafka, topic) == list(range(250))
+        assert stored(kafka, tmp_path) == {b'["counter",{"stream":0}]': b'{"n":249}'}
+        async with environment() as env:
+            await count(env, topic, limit="300")
+            await eventually(lambda: numbers(kafka, topic)[-1:] == [299])
+
+    run(scenario())
+    assert numbers(kafka, topic) == list(range(300))
+
+
 def test_a_task_goes_on_where_it_was(environment: MakeEnvironment, kafka: Kafka, topic: str) -> None:
     async def scenario() -> None:
         for limit in ("300", "1000"):

@@ -67,6 +67,11 @@ class ErrorReporter(Protocol):
         ...
 
 
+class StoppedError(Exception):
+    """The task is to stop before what it is at can be settled: the record, and all behind it, is left for the next run,
+    whatever is tolerated."""
+
+
 class ErrorHandler:
     """Decides about failures of one task, and counts them. Belongs to the task's thread."""
 
@@ -109,14 +114,15 @@ class ErrorHandler:
 
     def retry(self, operation: Callable[[], T], error: RetriableError) -> T:
         """`operation` has just raised `error`: call it again, with growing pauses, until it succeeds or raises
-        something else, `errors.retry.timeout` is over or the task is to stop (the last error is raised then)."""
+        something else, or `errors.retry.timeout` is over (the last error is raised then). StoppedError when the task is
+        to stop before: nothing is decided about the record."""
         timeout = self._policy.retry_timeout_s
         deadline = None if timeout is None else self._clock() + timeout
         delay = _FIRST_DELAY_S
         while deadline is None or self._clock() < deadline:
             left = delay if deadline is None else min(delay, deadline - self._clock())
             if self._stopping.wait(max(0.0, left)):
-                break
+                raise StoppedError from error
             self.retries += 1
             try:
                 return operation()

@@ -13,7 +13,7 @@ from kconnect.errors import RetriableError
 from kconnect.record import Header, SinkRecord, TimestampType, TopicPartition
 from kconnect_workers.tasks.columnar_decoder import ColumnarDecoder
 from kconnect_workers.tasks.consumed_message import TIMESTAMP_TYPES, ConsumedMessage
-from kconnect_workers.tasks.error_handling import ErrorHandler, Failure, Stage
+from kconnect_workers.tasks.error_handling import ErrorHandler, Failure, Stage, StoppedError
 from kconnect_workers.tasks.plugin_call import name_of
 
 T = TypeVar("T")
@@ -186,6 +186,8 @@ class RecordDecoder:
 
         try:
             return self._record(message, guarded)
+        except StoppedError:
+            raise
         except Exception as e:
             self._failed(*at, e, message)
             return None
@@ -227,6 +229,8 @@ class RecordDecoder:
     def _transform(self, chain: SinkChain, record: SinkRecord, message: ConsumedMessage) -> SinkRecord | None:
         try:
             return self._retrying(lambda: chain.apply(record))
+        except StoppedError:
+            raise
         except Exception as e:
             self._failed(Stage.TRANSFORMATION, chain.failing or type(chain), e, message)
             return None

@@ -15,7 +15,7 @@ from kconnect.record import RowBatch, SourcePartition, SourceRecord
 from kconnect.schema import Schema
 from kconnect_workers.stores.source_offsets import partition_key
 from kconnect_workers.tasks.delivery import Delivery, DeliveryTracker
-from kconnect_workers.tasks.error_handling import ErrorHandler, Failure, Stage
+from kconnect_workers.tasks.error_handling import ErrorHandler, Failure, Stage, StoppedError
 from kconnect_workers.tasks.plugin_call import name_of
 from kconnect_workers.tasks.source_dead_letters import DeadLetter, Progress, SourceDeadLetters
 
@@ -42,10 +42,6 @@ _FAULTS_OF_RECORDS = frozenset(
 )
 """What the log refuses about single records. Everything else would befall the next record, too."""
 _PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})
-
-
-class StoppedError(Exception):
-    """The task is to stop and the producer's queue has no room: the rest of the batch is left for the next run."""
 
 
 class SourceChain(Protocol):
@@ -117,7 +113,7 @@ class RecordSender:
 
     def send(self, batch: Sequence[SourceRecord] | RowBatch) -> None:
         """Queue a batch. ConnectError when a record fails (of this batch, or an earlier one at delivery) and that is
-        not tolerated, StoppedError when the task is to stop before there is room."""
+        not tolerated, StoppedError when the task is to stop before there is room, or a retry was of use."""
         if isinstance(batch, RowBatch):
             originals, records, failed = self._transformed_rows(batch)
         else:
@@ -159,7 +155,7 @@ class RecordSender:
 
     def _transformed_rows(
         self, batch: RowBatch
-    ) -> tuple[Sequence[SourceRecord], Sequence[SourceRecord | None], ConnectError | None]:
+    ) -> tuple[Sequence[SourceRecord], Sequence[SourceRecord | None], ConnectError | StoppedError | None]:
         """As `_transformed`, with the originals before it. Where only their source partitions and offsets are looked at
         and the results surely keep these, they are not made: the results stand in for them."""
         if self._chain is not None:
@@ -176,8 +172,9 @@ class RecordSender:
 
     def _transformed(
         self, originals: Sequence[SourceRecord]
-    ) -> tuple[Sequence[SourceRecord | None], ConnectError | None]:
-        """One result per record, None for dropped ones; up to the first that fails and is not tolerated, and why."""
+    ) -> tuple[Sequence[SourceRecord | None], ConnectError | StoppedError | None]:
+        """One result per record, None for dropped ones; up to the first that fails and is not tolerated, or cannot be
+        settled before the task stops, and why."""
         chain = self._chain
         if chain is None:
             return originals, None
@@ -188,13 +185,15 @@ class RecordSender:
         for original in originals:
             try:
                 records.append(self._transform(chain, original))
-            except ConnectError as e:
+            except (ConnectError, StoppedError) as e:
                 return records, e
         return records, None
 
     def _transform(self, chain: SourceChain, original: SourceRecord) -> SourceRecord | None:
         try:
             return self._retrying(lambda: chain.apply(original))
+        except StoppedError:
+            raise
         except Exception as e:
             self._failed(Stage.TRANSFORMATION, chain.failing or type(chain), e, original, Progress(record=original))
             return None

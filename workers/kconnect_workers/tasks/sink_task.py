@@ -16,7 +16,7 @@ from kconnect.record import TopicPartition
 from kconnect.sink import ErrantRecordReporter, PartitionLog, SinkTask
 from kconnect_workers.states import State, TaskId
 from kconnect_workers.tasks.consumed_message import ConsumedMessage
-from kconnect_workers.tasks.error_handling import ErrorHandler
+from kconnect_workers.tasks.error_handling import ErrorHandler, StoppedError
 from kconnect_workers.tasks.plugin_call import plugin_call
 from kconnect_workers.tasks.raw_messages import RawMessages
 from kconnect_workers.tasks.record_decoder import RecordDecoder, SinkBatch
@@ -107,6 +107,8 @@ class WorkerSinkTask:
             self._start()
             while not self._control.stopping.is_set():
                 self._iterate()
+        except StoppedError:
+            log.info("%s: stops while it tries a record again, which is left for the next run", self._id)
         finally:
             self._finish()
 

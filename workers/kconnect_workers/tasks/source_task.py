@@ -13,11 +13,11 @@ from kconnect.errors import ConnectError, DataError, RetriableError
 from kconnect.record import RowBatch, SourceRecord
 from kconnect.source import SourceTask, TransactionContext
 from kconnect_workers.states import State, TaskId
-from kconnect_workers.tasks.error_handling import ErrorHandler
+from kconnect_workers.tasks.error_handling import ErrorHandler, StoppedError
 from kconnect_workers.tasks.offset_commits import OffsetCommits
 from kconnect_workers.tasks.offset_storage import OffsetStorage
 from kconnect_workers.tasks.plugin_call import name_of, plugin_call
-from kconnect_workers.tasks.record_sender import RecordSender, StoppedError
+from kconnect_workers.tasks.record_sender import RecordSender
 from kconnect_workers.tasks.task_control import TaskControl
 from kconnect_workers.tasks.task_stats import TaskStats
 

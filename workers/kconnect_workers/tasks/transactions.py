@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from kconnect.errors import ConnectError
 from kconnect_workers.states import TaskId
 from kconnect_workers.stores.entry_log import Entry
-from kconnect_workers.tasks.record_sender import StoppedError
+from kconnect_workers.tasks.error_handling import StoppedError
 
 _WAIT_S = 1.0
 _ROOM_S = 0.05

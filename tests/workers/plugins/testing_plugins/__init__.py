@@ -22,4 +22,4 @@ def register_connectors() -> list[Plugin]:
 
 @hookimpl
 def register_transforms() -> list[Plugin]:
-    return [Plugin("testing_plugins.forgetful:Forgetful")]
+    return [Plugin("testing_plugins.forgetful:Forgetful"), Plugin("testing_plugins.waiting:Waiting")]

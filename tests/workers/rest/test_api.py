@@ -161,6 +161,7 @@ def test_head_is_get_without_the_body(serve: Any) -> None:
         ({"Host": "connect.example:8083"}, 200),
         ({"Host": "evil.example"}, 403),
         ({"Host": "127.0.0.1.evil.example"}, 403),
+        ({"Host": "["}, 403),
         ({"Origin": "http://127.0.0.1:8083"}, 200),
         ({"Origin": "http://127.0.0.1:9999"}, 403),
         ({"Origin": "https://evil.example"}, 403),

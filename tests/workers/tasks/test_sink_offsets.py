@@ -72,6 +72,17 @@ def test_going_back_returns_to_what_was_committed_or_first_read(offsets: SinkOff
     assert offsets.current() == {A: 10, B: 7}
 
 
+def test_where_a_task_has_gone_is_committed_and_what_going_back_returns_to(offsets: SinkOffsets) -> None:
+    offsets.put({A: 15})
+    offsets.committed({A: 15})
+    offsets.sought(A, 12)
+    assert offsets.committable(offsets.current()) == {A: 12}
+    offsets.put({A: 14})
+    assert offsets.rewind() == {A: 12}
+    offsets.committed({A: 12})
+    assert offsets.committable(offsets.current()) == {}
+
+
 def test_a_revoked_partition_is_forgotten(offsets: SinkOffsets) -> None:
     offsets.put({A: 15})
     offsets.revoke([A])

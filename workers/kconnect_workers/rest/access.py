@@ -40,7 +40,10 @@ class Access:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refusal = self._refusal(headers)
+        try:
+            refusal = self._refusal(headers)
+        except ValueError as e:
+            refusal = f"the header Host or Origin is no address: {e}"
         if refusal is not None:
             await error_answer(403, refusal)(scope, receive, send)
             return

@@ -11,12 +11,14 @@ log = logging.getLogger(__name__)
 
 
 class SinkOffsets:
-    """Per assigned partition, what was put last and what was committed last; both name the next offset to read."""
+    """Per assigned partition, what was put last, what was committed last, and where to go back to when a commit fails,
+    which is the same unless the task itself has gone elsewhere; all name the next offset to read."""
 
     def __init__(self) -> None:
         self._assigned: set[TopicPartition] = set()
         self._current: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
+        self._back: dict[TopicPartition, int] = {}
 
     @property
     def assigned(self) -> frozenset[TopicPartition]:
@@ -28,8 +30,10 @@ class SinkOffsets:
             self._assigned.add(partition)
             self._current.pop(partition, None)
             self._committed.pop(partition, None)
+            self._back.pop(partition, None)
             if partition in committed:
-                self._committed[partition] = self._current[partition] = committed[partition]
+                self.committed({partition: committed[partition]})
+                self._current[partition] = committed[partition]
 
     def revoke(self, partitions: Iterable[TopicPartition]) -> None:
         """These are not ours any more."""
@@ -37,10 +41,12 @@ class SinkOffsets:
             self._assigned.discard(partition)
             self._current.pop(partition, None)
             self._committed.pop(partition, None)
+            self._back.pop(partition, None)
 
     def read(self, partition: TopicPartition, offset: int) -> None:
         """The record at `offset` is the next to be put: where to go back to, if nothing is committed yet."""
         self._committed.setdefault(partition, offset)
+        self._back.setdefault(partition, offset)
         self._current.setdefault(partition, offset)
 
     def put(self, offsets: Mapping[TopicPartition, int]) -> None:
@@ -48,8 +54,9 @@ class SinkOffsets:
         self._current.update((p, offset) for p, offset in offsets.items() if p in self._assigned)
 
     def sought(self, partition: TopicPartition, offset: int) -> None:
-        """Reading goes on at `offset`, which the task asked for."""
-        self._current[partition] = self._committed[partition] = offset
+        """Reading goes on at `offset`, which the task asked for, and which is to be committed: a crash must not pass
+        over what the task wants again."""
+        self._current[partition] = self._back[partition] = offset
 
     def current(self, partitions: Iterable[TopicPartition] | None = None) -> dict[TopicPartition, int]:
         """What was put, of these partitions (None: all)."""
@@ -75,11 +82,13 @@ class SinkOffsets:
         return found
 
     def committed(self, offsets: Mapping[TopicPartition, int]) -> None:
-        self._committed.update((p, offset) for p, offset in offsets.items() if p in self._assigned)
+        ours = {p: offset for p, offset in offsets.items() if p in self._assigned}
+        self._committed |= ours
+        self._back |= ours
 
     def rewind(self) -> dict[TopicPartition, int]:
-        """Go back to what was committed last; where reading has to go on."""
-        back = {p: offset for p, offset in self._committed.items() if self._current.get(p) != offset}
+        """Go back to what was committed last, or sought since; where reading has to go on."""
+        back = {p: offset for p, offset in self._back.items() if self._current.get(p) != offset}
         self._current.update(back)
         return back
 

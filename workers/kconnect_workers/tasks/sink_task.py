@@ -139,11 +139,12 @@ class WorkerSinkTask:
         if topics is not None:
             self._consumer.subscribe(topics, self)
         self._begin_renewed()
+        self._rewind(self._context.take_rewinds())  # before a commit that would pass over what is wanted again
         now = time.monotonic()
         if now >= self._next_commit or self._context.take_commit_request():
             self._next_commit = now + self._commit_interval_s
             self._commit()
-        self._rewind(self._context.take_rewinds())
+            self._rewind(self._context.take_rewinds())
         self._apply_pauses()
         received = self._consumer.poll(self._patience_s())
         self._counters.lag = self._consumer.lag()
